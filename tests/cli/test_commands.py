@@ -1,0 +1,300 @@
+"""fit, sample and score from end to end, on small flows."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from tfflows import datasets
+from tfflows_cli import main
+
+SMALL = ["--transforms", "1", "--hidden", "16", "--epochs", "3", "--quiet"]
+
+
+def _csv(path, columns):
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+    return str(path)
+
+
+def _read(path):
+    with open(path, newline="") as file:
+        header, *rows = list(csv.reader(file))
+    return header, rows
+
+
+def _fails(argv, message, capsys):
+    capsys.readouterr()
+    assert main([str(word) for word in argv]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("tfflows: error: ") and error.count("\n") == 1, error
+    assert message in error, error
+
+
+def _people(rows=400, seed=0):
+    """A table whose second column depends on a category and a number."""
+    rng = np.random.default_rng(seed)
+    kind = rng.choice(["ant", "bee"], rows)
+    age = rng.uniform(20.0, 60.0, rows)
+    height = 150.0 + 30.0 * (kind == "bee") + rng.normal(0.0, 5.0, rows)
+    return {"height": height, "weight": age + rng.normal(0, 2, rows), "kind": kind, "age": age}
+
+
+@pytest.fixture(scope="module")
+def moons(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("moons") / "fit"
+    code = main(["fit", "moons", "--rows", "2000", *SMALL, "--seed", "3", "--out", str(folder)])
+    assert code == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    base = tmp_path_factory.mktemp("people")
+    table = _csv(base / "people.csv", _people())
+    argv = ["fit", table, "--context", "kind,age", "--out", str(base / "fit"), *SMALL]
+    assert main([*argv, "--epochs", "30"]) == 0
+    return base
+
+
+def test_fit_writes_its_folder(moons):
+    names = {path.name for path in moons.iterdir()}
+    assert names == {"model.keras", "schema.json", "metrics.json", "history.png", "density.png"}
+    metrics = json.loads((moons / "metrics.json").read_text())
+    assert metrics["rows"] == {"train": 1400, "val": 200, "test": 400}
+    assert set(metrics["nll_nats"]) == {"train", "val", "test"}
+    assert metrics["entropy_nats"] == pytest.approx(0.2892, abs=1e-3)
+    data = datasets.load("moons", seed=3, n=2000, splits=(0.7, 0.1, 0.2))
+    assert metrics["true_density_test_nll_nats"] == pytest.approx(-data.log_prob(data.test).mean())
+    assert metrics["epochs"] == 3 and len(metrics["history"]["val_loss"]) == 3
+
+
+def test_kept_weights_are_the_best_on_validation(moons):
+    metrics = json.loads((moons / "metrics.json").read_text())
+    curve = metrics["history"]["val_loss"]
+    assert metrics["best_epoch"] == 1 + int(np.argmin(curve))
+    assert metrics["nll_nats"]["val"] == pytest.approx(min(curve), abs=2e-4)
+
+
+def test_fit_prints_nll_entropy_and_where_it_wrote(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["fit", "circles", "--rows", "500", "--flow", "maf", *SMALL[:-1]]) == 0
+    shown = capsys.readouterr()
+    for part in ("NLL", "train", "val", "test", "nats per row", "entropy  0.6061", "circles-maf"):
+        assert part in shown.out
+    assert "epoch 3/3" in shown.err
+    assert (tmp_path / "circles-maf" / "model.keras").is_file()
+
+
+def test_score_gives_the_log_density_of_each_row_in_order(moons, tmp_path, capsys):
+    data = datasets.load("moons", seed=3, n=2000, splits=(0.7, 0.1, 0.2))
+    columns = {"x1": data.test[:, 1], "other": data.test[:, 0], "x0": data.test[:, 0]}
+    table = _csv(tmp_path / "test.csv", columns)
+    assert main(["score", str(moons), table, "-o", str(tmp_path / "s.csv")]) == 0
+    header, rows = _read(tmp_path / "s.csv")
+    scores = np.array(rows, dtype=float)[:, 0]
+    assert header == ["log_prob"] and scores.shape == (400,)
+    metrics = json.loads((moons / "metrics.json").read_text())
+    assert -scores.mean() == pytest.approx(metrics["nll_nats"]["test"], abs=1e-4)
+
+    np.save(tmp_path / "reversed.npy", data.test[::-1])
+    out = tmp_path / "r.npy"
+    assert main(["score", str(moons), str(tmp_path / "reversed.npy"), "-o", str(out)]) == 0
+    np.testing.assert_allclose(np.load(out)[::-1], scores, rtol=1e-4, atol=1e-4)
+
+    capsys.readouterr()
+    assert main(["score", str(moons), table]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.splitlines()[0] == "log_prob" and len(shown.out.splitlines()) == 401
+    assert "mean log density" in shown.err
+
+
+def test_density_is_in_the_units_of_the_table(tmp_path):
+    rng = np.random.default_rng(0)
+    table = _csv(tmp_path / "t.csv", {"km": rng.normal(5000.0, 300.0, 500)})
+    assert main(["fit", table, *SMALL, "--out", str(tmp_path / "fit")]) == 0
+    grid = np.linspace(3000.0, 7000.0, 2001)
+    np.save(tmp_path / "grid.npy", grid)
+    out = tmp_path / "s.npy"
+    assert main(["score", str(tmp_path / "fit"), str(tmp_path / "grid.npy"), "-o", str(out)]) == 0
+    assert np.exp(np.load(out)).sum() * (grid[1] - grid[0]) == pytest.approx(1.0, abs=2e-3)
+    assert (tmp_path / "fit" / "pairs.png").is_file()
+
+
+def test_sample_draws_the_same_rows_for_the_same_seed(moons, tmp_path, capsys):
+    drawn = []
+    for seed, name in ((7, "a.csv"), (7, "b.csv"), (8, "c.csv")):
+        argv = ["sample", str(moons), "-n", "50", "--seed", str(seed)]
+        assert main([*argv, "-o", str(tmp_path / name)]) == 0
+        header, rows = _read(tmp_path / name)
+        assert header == ["x0", "x1"] and len(rows) == 50
+        drawn.append(rows)
+    assert drawn[0] == drawn[1] != drawn[2]
+    capsys.readouterr()
+    assert main(["sample", str(moons), "-n", "5"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 6
+
+
+def test_conditional_fit_stores_its_categories(people):
+    fit = people / "fit"
+    content = json.loads((fit / "schema.json").read_text())
+    assert content["columns"] == ["height", "weight"]
+    assert content["context"] == [
+        {"name": "kind", "categories": ["ant", "bee"]},
+        {"name": "age", "categories": None},
+    ]
+    assert (fit / "pairs.png").is_file() and not (fit / "density.png").exists()
+
+
+def test_conditional_samples_follow_their_context(people, tmp_path):
+    out = tmp_path / "s.csv"
+    argv = ["sample", str(people / "fit"), "-n", "400", "-o", str(out), "--context"]
+    means = {}
+    for kind in ("ant", "bee"):
+        assert main([*argv, f"kind={kind},age=40"]) == 0
+        header, rows = _read(out)
+        assert header == ["kind", "age", "height", "weight"] and len(rows) == 400
+        assert {row[0] for row in rows} == {kind} and {row[1] for row in rows} == {"40"}
+        means[kind] = np.mean([float(row[2]) for row in rows])
+    assert means["bee"] - means["ant"] > 15.0
+
+
+def test_context_file_gives_draws_row_by_row(people, tmp_path):
+    contexts = _csv(tmp_path / "c.csv", {"age": [25, 55], "kind": ["bee", "ant"]})
+    out = tmp_path / "s.csv"
+    argv = ["sample", str(people / "fit"), "--context-file", contexts, "-o", str(out)]
+    assert main(argv) == 0
+    _, rows = _read(out)
+    assert [row[0] for row in rows] == ["bee", "ant"]
+    assert main([*argv, "-n", "200"]) == 0
+    _, rows = _read(out)
+    assert [row[0] for row in rows] == ["bee"] * 200 + ["ant"] * 200
+    heights = np.array([float(row[2]) for row in rows])
+    assert heights[:200].mean() - heights[200:].mean() > 15.0
+
+
+def test_conditional_score_uses_the_context(people, tmp_path):
+    columns = _people(rows=60, seed=1)
+    right = _csv(tmp_path / "right.csv", columns)
+    swapped = {**columns, "kind": np.where(columns["kind"] == "ant", "bee", "ant")}
+    wrong = _csv(tmp_path / "wrong.csv", swapped)
+    means = []
+    for table in (right, wrong):
+        out = tmp_path / "s.npy"
+        assert main(["score", str(people / "fit"), table, "-o", str(out)]) == 0
+        means.append(np.load(out).mean())
+    assert means[0] > means[1] + 1.0
+
+
+def test_named_data_set_given_its_label(tmp_path, capsys):
+    fit = tmp_path / "fit"
+    argv = ["fit", "moons", "--context", "label", "--rows", "800", *SMALL, "--out", str(fit)]
+    assert main(argv) == 0
+    assert "label (category: inner, outer)" in capsys.readouterr().out
+    metrics = json.loads((fit / "metrics.json").read_text())
+    assert metrics["entropy_nats"] == pytest.approx(-0.4039, abs=1e-3)
+    assert main(["sample", str(fit), "-n", "3", "--context", "label=outer"]) == 0
+
+
+def test_separate_test_table(people, tmp_path):
+    test = _csv(tmp_path / "test.csv", _people(rows=30, seed=2))
+    argv = ["fit", str(people / "people.csv"), "--context", "kind,age", "--test", test, *SMALL]
+    assert main([*argv, "--split", "0.75,0.25", "--out", str(tmp_path / "fit")]) == 0
+    metrics = json.loads((tmp_path / "fit" / "metrics.json").read_text())
+    assert metrics["rows"] == {"train": 300, "val": 100, "test": 30}
+
+
+@pytest.mark.parametrize("flow", ["coupling-nsf", "iaf", "realnvp", "nice"])
+def test_every_flow_fits(flow, tmp_path):
+    argv = ["fit", "blobs", "--rows", "300", "--flow", flow, *SMALL, "--out", str(tmp_path / "f")]
+    assert main(argv) == 0
+    metrics = json.loads((tmp_path / "f" / "metrics.json").read_text())
+    assert metrics["flow"] == flow
+    assert np.isfinite(list(metrics["nll_nats"].values())).all()
+
+
+def test_uniform_noise_dequantizes_a_table(tmp_path):
+    counts = np.random.default_rng(0).poisson(3.0, 500)
+    table = _csv(tmp_path / "t.csv", {"n": counts, "m": counts[::-1]})
+    argv = ["fit", table, "--noise", "1", "--columns", "n", *SMALL]
+    assert main([*argv, "--epochs", "20", "--out", str(tmp_path / "f")]) == 0
+    nll = json.loads((tmp_path / "f" / "metrics.json").read_text())["nll_nats"]["test"]
+    # Counts made continuous by noise of one step keep their entropy, about 1.93 nats; without
+    # the noise the density would spike at the whole numbers and the NLL fall without end.
+    assert 1.5 < nll < 2.6
+
+
+def test_a_folder_of_others_is_not_overwritten_but_a_fit_is(moons, tmp_path, capsys):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "thesis.tex").write_text("precious")
+    _fails(["fit", "moons", *SMALL, "--out", folder], "holds other files", capsys)
+    assert [path.name for path in folder.iterdir()] == ["thesis.tex"]
+    _fails(["fit", "moons", *SMALL, "--out", folder / "thesis.tex"], "is a file", capsys)
+    out = tmp_path / "again"
+    for context in ([], ["--context", "label"]):
+        assert main(["fit", "moons", "--rows", "300", *SMALL, *context, "--out", str(out)]) == 0
+    assert (out / "pairs.png").is_file() and not (out / "density.png").exists()
+
+
+def test_errors_of_fit(tmp_path, capsys):
+    bad = _csv(tmp_path / "bad.csv", {"a": [*range(40)], "b": ["1"] * 20 + ["oops"] + ["2"] * 19})
+    out = ["--out", tmp_path / "fit"]
+    _fails(["fit", "moon"], "unknown data set 'moon'. Did you mean 'moons'?", capsys)
+    _fails(["fit", "absent.csv"], "there is no file 'absent.csv'", capsys)
+    _fails(["fit", bad, *out], "column 'b', row 21: 'oops' is not a number", capsys)
+    _fails(["fit", bad, "--columns", "c", *out], "no column 'c'", capsys)
+    _fails(["fit", bad, "--rows", "5", *out], "--rows is for named data sets", capsys)
+    _fails(["fit", "moons", "--test", bad, *out], "--test is for tables", capsys)
+    _fails(["fit", "moons", "--flow", "maf", "--bins", "4", *out], "--bins is for splines", capsys)
+    _fails(["fit", "moons", "--learning-rate", "0", *out], "--learning-rate must be", capsys)
+    short = _csv(tmp_path / "short.csv", {"a": range(7)})
+    _fails(["fit", short, *out], "has 7 rows; a fit needs at least 30", capsys)
+    assert not (tmp_path / "fit").exists()
+    flat = _csv(tmp_path / "flat.csv", {"a": np.arange(100.0), "b": np.ones(100)})
+    _fails(["fit", flat, *out], "constant", capsys)
+    single = _csv(tmp_path / "single.csv", {"a": np.random.default_rng(0).normal(size=100)})
+    _fails(["fit", single, "--flow", "realnvp", *out], "single coordinate", capsys)
+
+
+def test_errors_of_sample(moons, people, tmp_path, capsys):
+    fit = people / "fit"
+    _fails(["sample", tmp_path / "absent"], "there is no folder", capsys)
+    _fails(["sample", tmp_path], "not a folder that tfflows fit wrote", capsys)
+    _fails(["sample", moons, "-o", tmp_path / "a.xls"], "ends in .csv or .npy", capsys)
+    _fails(["sample", moons, "--context", "a=1"], "takes no context", capsys)
+    _fails(["sample", fit], "needs context: --context 'kind=...,age=...'", capsys)
+    _fails(["sample", fit, "--context", "kind=ant"], "no value for age", capsys)
+    _fails(["sample", fit, "--context", "kind"], "expected column=value; got 'kind'", capsys)
+    _fails(["sample", fit, "--context", "kid=ant,age=3"], "'kid' is no context column", capsys)
+    _fails(["sample", fit, "--context", "age=3,age=4"], "'age' is given twice", capsys)
+    _fails(["sample", fit, "--context", "kind=ant,age=old"], "'old' is not a number", capsys)
+    _fails(
+        ["sample", fit, "--context", "kind=cow,age=3"],
+        "unknown category 'cow'. The model knows 'ant', 'bee'",
+        capsys,
+    )
+
+
+def test_errors_of_score(moons, people, tmp_path, capsys):
+    other = _csv(tmp_path / "other.csv", {"u": [1.0], "v": [2.0]})
+    _fails(["score", moons, other], "other.csv has no column 'x0'. It has 'u', 'v'", capsys)
+    _fails(["score", moons, tmp_path / "absent.csv"], "there is no file", capsys)
+    columns = _people(rows=3)
+    columns["kind"] = ["ant", "bee", "wasp"]
+    table = _csv(tmp_path / "wasp.csv", columns)
+    _fails(["score", people / "fit", table], "row 3: unknown category 'wasp'", capsys)
+
+
+def test_a_damaged_model_is_named(moons, tmp_path, capsys):
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(moons, copy)
+    (copy / "model.keras").write_bytes(b"junk")
+    _fails(["sample", copy], "model.keras cannot be loaded", capsys)
+    (copy / "model.keras").unlink()
+    _fails(["sample", copy], "no model.keras; fit it again", capsys)

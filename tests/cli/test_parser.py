@@ -1,0 +1,86 @@
+"""Arguments, help and version: answered without TensorFlow."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tfflows import datasets
+from tfflows_cli import main
+from tfflows_cli.parser import FLOWS, build_parser
+
+_WITHOUT_TENSORFLOW = """
+import sys
+from tfflows_cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit as end:
+    assert not end.code, end.code
+assert "tensorflow" not in sys.modules and "keras" not in sys.modules
+assert "numpy" not in sys.modules
+"""
+
+
+@pytest.mark.parametrize(
+    "argv", [["--help"], ["--version"], ["fit", "--help"], ["sample", "-h"], ["score", "-h"]]
+)
+def test_help_and_version_do_not_import_tensorflow_and_are_quick(argv):
+    command = [sys.executable, "-c", _WITHOUT_TENSORFLOW, *argv]
+    seconds = []
+    # A busy machine may delay any one process; the best of three is the command's own time.
+    for _ in range(3):
+        started = time.perf_counter()
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        seconds.append(time.perf_counter() - started)
+    assert "tfflows" in done.stdout
+    assert done.stderr == ""
+    assert min(seconds) < 0.3
+
+
+def test_help_names_every_data_set_and_flow():
+    fit = " ".join(_help(["fit", "--help"]).split())
+    for name in (*datasets.names(), *FLOWS):
+        assert name in fit
+
+
+def _help(argv):
+    done = subprocess.run(
+        [sys.executable, "-m", "tfflows_cli", *argv], capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ([], "required: COMMAND"),
+        (["fit"], "required: DATA (see tfflows fit --help)"),
+        (["fly"], "invalid choice: 'fly'"),
+        (["fit", "moons", "--flow", "gan"], "invalid choice: 'gan'"),
+        (["fit", "moons", "--epochs", "0"], "whole number of at least 1; got '0'"),
+        (["fit", "moons", "--hidden", "64,x"], "whole number of at least 1; got 'x'"),
+        (["fit", "moons", "--split", "0.9,0.2"], "positive shares of sum 1"),
+        (["fit", "moons", "--seed", "-1"], "at least 0; got '-1'"),
+        (["fit", "moons", "--columns", "a,,b"], "names separated by commas"),
+        (["fit", "moons", "--context", "a,a"], "a name is given twice"),
+        (["sample", "d", "--context", "a=1", "--context-file", "f"], "not allowed with"),
+    ],
+)
+def test_malformed_arguments_are_one_line_and_code_2(argv, message, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(argv)
+    assert stopped.value.code == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("tfflows: error: ") and shown.err.count("\n") == 1
+    assert message in shown.err
+
+
+def test_lists_are_parsed():
+    arguments = build_parser().parse_args(
+        ["fit", "t.csv", "--hidden", "64,32", "--columns", "a, b", "--split", "0.5,0.5"]
+    )
+    assert arguments.hidden == (64, 32)
+    assert arguments.columns == ("a", "b")
+    assert arguments.split == (0.5, 0.5)

@@ -1,0 +1,53 @@
+"""Normalizing flows for TensorFlow: TFP bijectors as Keras 3 models."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+import keras
+
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        f"tfflows needs the TensorFlow backend of Keras, and {keras.backend.backend()!r} is active. "
+        "Set the environment variable KERAS_BACKEND=tensorflow before importing keras."
+    )
+
+from tfflows import (
+    bijectors,
+    conditioners,
+    datasets,
+    distributions,
+    layers,
+    losses,
+    metrics,
+    models,
+    plot,
+    univariates,
+)
+from tfflows.models import DensityModel, DistributionModel, Flow
+from tfflows.zoo import IAF, MAF, NICE, NSF, CouplingNSF, RealNVP
+
+try:
+    __version__ = version("tfflows")
+except PackageNotFoundError:  # a source tree that is not installed
+    __version__ = "0"
+
+__all__ = [
+    "IAF",
+    "MAF",
+    "NICE",
+    "NSF",
+    "CouplingNSF",
+    "DensityModel",
+    "DistributionModel",
+    "Flow",
+    "RealNVP",
+    "bijectors",
+    "conditioners",
+    "datasets",
+    "distributions",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "plot",
+    "univariates",
+]

@@ -1,0 +1,150 @@
+"""The base class of every bijector written here: both answers of a direction from one pass."""
+
+import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+
+__all__ = ["Bijector"]
+
+
+class Bijector(tfb.Bijector):
+    r"""A TFP bijector whose subclasses compute a map and its log-determinant together.
+
+    TFP asks for ``inverse(y)`` and ``inverse_log_det_jacobian(y)`` in two calls, which would run
+    the network of a flow twice. A subclass overrides one or both of
+
+    - ``_inverse_and_ildj(y) -> (x, ildj)``, data to latent, and
+    - ``_forward_and_fldj(x) -> (y, fldj)``, latent to data,
+
+    and the answer to the last ``y`` (or ``x``) is kept, so that the second question about the very
+    same tensor costs nothing. Log-determinants are summed over the last
+    ``forward_min_event_ndims`` axes; a scalar bijector (``forward_min_event_ndims=0``) returns
+    them elementwise.
+
+    Such a bijector equals only itself. TFP caches results in one dictionary keyed by the equality
+    of bijectors; two bijectors built from the same variable at different times would otherwise
+    answer for each other, with values from before a training step.
+
+    Parameters
+    ----------
+    forward_min_event_ndims : int
+        Rank of the smallest event the bijector acts on in the forward direction.
+    inverse_min_event_ndims : int, optional
+        The same for the inverse direction; by default equal to `forward_min_event_ndims`.
+    batch_shape : tf.Tensor, tf.TensorShape or sequence of int, optional
+        Shape of the batch of different maps that the parameters describe, for events of the
+        smallest rank.
+    dtype : tf.DType, optional
+        Type of the values.
+    is_constant_jacobian : bool, optional
+        Whether the Jacobian is the same at every point.
+    name : str, optional
+        Name of the bijector.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> class Double(Bijector):
+    ...     def __init__(self):
+    ...         super().__init__(forward_min_event_ndims=0)
+    ...     def _forward_and_fldj(self, x):
+    ...         return 2.0 * x, tf.fill(tf.shape(x), tf.math.log(2.0))
+    ...     def _inverse_and_ildj(self, y):
+    ...         return y / 2.0, tf.fill(tf.shape(y), -tf.math.log(2.0))
+    >>> print(Double().inverse_log_det_jacobian(tf.zeros([5, 3]), event_ndims=1).shape)
+    (5,)
+    """
+
+    def __init__(
+        self,
+        forward_min_event_ndims: int,
+        inverse_min_event_ndims: int | None = None,
+        *,
+        batch_shape=(),
+        dtype=None,
+        is_constant_jacobian: bool = False,
+        name: str | None = None,
+    ):
+        self._own_batch_shape = batch_shape
+        self._last_inverse = None
+        self._last_forward = None
+        super().__init__(
+            forward_min_event_ndims=forward_min_event_ndims,
+            inverse_min_event_ndims=(
+                forward_min_event_ndims
+                if inverse_min_event_ndims is None
+                else inverse_min_event_ndims
+            ),
+            is_constant_jacobian=is_constant_jacobian,
+            dtype=None if dtype is None else tf.as_dtype(dtype),
+            parameters=None,
+            name=name,
+        )
+
+    def _inverse_and_ildj(self, y):
+        raise NotImplementedError(f"{type(self).__name__} has no inverse (data to latent) map.")
+
+    def _forward_and_fldj(self, x):
+        raise NotImplementedError(f"{type(self).__name__} has no forward (latent to data) map.")
+
+    # The slots hold the question beside the answer: `is` on a tensor that is kept alive cannot be
+    # fooled by a reused address. Inside a graph the slot also holds the graph, because the inner
+    # graphs of loops and branches see outer tensors but may not give their own away.
+
+    def _inverse_pair(self, y):
+        scope = _scope()
+        last = self._last_inverse
+        if last is None or last[0] is not y or last[1] is not scope:
+            last = self._last_inverse = _Answer((y, scope, self._inverse_and_ildj(y)))
+        return last[2]
+
+    def _forward_pair(self, x):
+        scope = _scope()
+        last = self._last_forward
+        if last is None or last[0] is not x or last[1] is not scope:
+            last = self._last_forward = _Answer((x, scope, self._forward_and_fldj(x)))
+        return last[2]
+
+    def _forward(self, x):
+        return self._forward_pair(x)[0]
+
+    def _inverse(self, y):
+        return self._inverse_pair(y)[0]
+
+    def _forward_log_det_jacobian(self, x):
+        return self._forward_pair(x)[1]
+
+    def _inverse_log_det_jacobian(self, y):
+        return self._inverse_pair(y)[1]
+
+    def _extra_event_ndims(self, x_event_ndims) -> int:
+        return int(x_event_ndims) - int(self.forward_min_event_ndims)
+
+    def _batch_shape(self, x_event_ndims):
+        shape = self._own_batch_shape
+        if tf.is_tensor(shape):
+            static = tf.get_static_value(shape)
+            shape = tf.TensorShape([None] * shape.shape[0] if static is None else static)
+        shape = tf.TensorShape(shape)
+        if shape.rank is None:
+            return shape
+        return shape[: max(shape.rank - self._extra_event_ndims(x_event_ndims), 0)]
+
+    def _batch_shape_tensor(self, x_event_ndims):
+        shape = tf.convert_to_tensor(self._own_batch_shape, tf.int32)
+        return shape[: max(shape.shape[0] - self._extra_event_ndims(x_event_ndims), 0)]
+
+
+class _Answer:
+    """A question, where it was asked, and its answer; opaque to TensorFlow's object tracking."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, items):
+        self.items = items
+
+    def __getitem__(self, index):
+        return self.items[index]
+
+
+def _scope():
+    return None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()

@@ -1,0 +1,121 @@
+"""Bins of a box drawn by raw numbers, and the bin that each value falls into, without a gather."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+__all__ = ["Bin", "locate", "parameters_first"]
+
+
+class Bin(NamedTuple):
+    """The bin each value fell into, described along every one of the R axes that were cut.
+
+    Attributes
+    ----------
+    start : tf.Tensor
+        Left end of the bin, ``[R, ...]``.
+    size : tf.Tensor
+        Length of the bin, ``[R, ...]``.
+    here : tf.Tensor
+        One-hot indicator of the bin, ``[K, ...]``, for picking further numbers by a masked sum.
+    """
+
+    start: tf.Tensor
+    size: tf.Tensor
+    here: tf.Tensor
+
+
+def parameters_first(raw: tf.Tensor, rank: int) -> tf.Tensor:
+    """Move the parameters of ``[..., D, P]`` to the front, aligned with values of a given rank.
+
+    Sums over a leading axis run over whole contiguous rows; over a short last axis they crawl.
+
+    Parameters
+    ----------
+    raw : tf.Tensor
+        Numbers of shape ``[..., D, P]``, of known rank.
+    rank : int
+        Rank of the values that the numbers will meet.
+
+    Returns
+    -------
+    tf.Tensor
+        Numbers of shape ``[P, 1, ..., 1, ..., D]``, of rank ``max(rank, raw.rank - 1) + 1``.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> parameters_first(tf.zeros([4, 3, 23]), rank=3).shape
+    TensorShape([23, 1, 4, 3])
+    """
+    axes = raw.shape.rank
+    moved = tf.transpose(raw, [axes - 1, *range(axes - 1)])
+    missing = rank - (axes - 1)
+    if missing > 0:
+        shape = tf.shape(moved)
+        ones = tf.ones([missing], tf.int32)
+        moved = tf.reshape(moved, tf.concat([shape[:1], ones, shape[1:]], 0))
+    return moved
+
+
+def locate(
+    value: tf.Tensor, logits: tf.Tensor, low: float, high: float, min_bin: float, along: int
+) -> Bin:
+    r"""Cut the box ``[low, high]`` into K bins along R axes and find the bin of each value.
+
+    Along each axis the bins have the sizes
+    :math:`(high - low) (m + (1 - K m) \,\mathrm{softmax}(logits)_k)` with m = `min_bin`. The values
+    are compared with the inner knots of the axis `along`; the same bin is reported on all axes.
+
+    The sums run over unnormalized exponentials, so that only the one bin that is needed is ever
+    normalized, in the gradient too. The comparisons need no gradient.
+
+    Parameters
+    ----------
+    value : tf.Tensor
+        Values ``[...]`` inside the box.
+    logits : tf.Tensor
+        Raw sizes ``[R, K, ...]`` whose trailing axes broadcast against those of `value`.
+    low, high : float
+        Ends of the box.
+    min_bin : float
+        Smallest bin, as a fraction of the box; below 1 / K.
+    along : int
+        The axis, 0 to R - 1, on which the values live.
+
+    Returns
+    -------
+    Bin
+        Start and size on every axis, and the one-hot indicator of the bin.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> bin = locate(tf.constant([-0.9, 0.6]), tf.zeros([1, 4, 1]), -1.0, 1.0, 0.0, along=0)
+    >>> print(bin.start.numpy(), bin.size.numpy())
+    [[-1.   0.5]] [[0.5 0.5]]
+    """
+    count = logits.shape[1]
+    floor = (high - low) * min_bin
+    # Any shift leaves a softmax as it is, so the maximum needs no gradient.
+    weights = tf.exp(logits - tf.stop_gradient(tf.reduce_max(logits, 1, keepdims=True)))
+    scale = (high - low) * (1.0 - count * min_bin) / tf.reduce_sum(weights, 1)
+
+    sizes = tf.stop_gradient(floor + scale[along] * weights[along])
+    # Unrolled: XLA turns a cumulative sum on CPU into a window reduction, quadratic in K.
+    knot = low + tf.zeros_like(value)
+    passed = []
+    for k in range(count - 1):
+        knot = knot + sizes[k]
+        passed.append(value >= knot)
+    if passed:
+        passed = tf.cast(tf.stack(passed), value.dtype)
+    else:
+        passed = tf.zeros_like((value + sizes[0])[None])[:0]
+    nothing = [[0, 0]] * (passed.shape.rank - 1)
+    before = tf.pad(passed, [[0, 1], *nothing])
+    here = tf.pad(passed, [[1, 0], *nothing], constant_values=1) - before
+
+    start = low + floor * tf.reduce_sum(passed, 0) + scale * tf.reduce_sum(before * weights, 1)
+    size = floor + scale * tf.reduce_sum(here * weights, 1)
+    return Bin(start, size, here)

@@ -1,0 +1,460 @@
+"""A masked autoregressive network (MADE) as a Keras 3 layer."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfflows.conditioners import linear
+from tfflows.conditioners.masks import (
+    group_degrees,
+    make_masks,
+    resolve_hidden_degrees,
+    resolve_order,
+)
+
+# Blocks that start small leave the signal of a deep stack at its size at the start.
+_BLOCK_SCALE = 0.1
+
+
+@keras.saving.register_keras_serializable(package="tfflows")
+class AutoregressiveNetwork(keras.layers.Layer):
+    r"""A network whose outputs for a coordinate depend on the coordinates before it alone.
+
+    Layer l computes
+
+    .. math:: h_l = a(h_{l-1} (K_l \odot M_l) + c\, C_l + b_l),
+
+    with fixed masks M of zeros and ones that follow from degrees: a coordinate has its place in
+    the order as its degree, a hidden unit of degree d sees inputs of degree d or less, and the
+    outputs for a coordinate of degree d see hidden units of degree less than d. The masks are
+    applied in the forward pass, so the Jacobian is strictly triangular in the order whatever an
+    optimizer does to the kernels. With a context, hidden degrees start at 0 (units that see the
+    context alone), so the outputs of every coordinate, the first one included, are non-linear in
+    the context. Hidden units are sorted by degree.
+
+    An instance also serves as the ``shift_and_log_scale_fn`` of
+    ``tfp.bijectors.MaskedAutoregressiveFlow`` (``params=2``; a context goes in as
+    ``bijector_kwargs={"conditional_input": c}``).
+
+    Parameters
+    ----------
+    params
+        The number of outputs of each coordinate, P.
+    event_shape
+        The number of coordinates D, as an int or a shape of rank 0 or 1. Where it is given, every
+        weight exists after construction; otherwise the first call tells it.
+    conditional
+        Whether a ``conditional_input`` is part of each call.
+    conditional_event_shape
+        The shape of one context, an int or a tuple; of rank other than 1 it is flattened. Required
+        if ``conditional`` and ``event_shape`` is given.
+    conditional_input_layers
+        ``"all_layers"`` (the context enters every layer; in a residual block, its first layer) or
+        ``"first_layer"``.
+    hidden_units
+        The widths of the hidden layers; narrower than D is allowed. Empty: the outputs are linear
+        in x and in the context. With ``residual``, the first entry is the input layer and each
+        further one a residual block of two masked layers.
+    input_order
+        ``"left-to-right"``, ``"right-to-left"``, ``"random"``, or the degree of each coordinate,
+        1 for the first (a permutation of 1..D).
+    hidden_degrees
+        ``"equal"``, ``"random"``, or a list of degrees for each hidden layer.
+    activation
+        A Keras activation that acts on each unit by itself; None is the identity.
+    use_bias
+        Whether layers have biases.
+    kernel_initializer, bias_initializer
+        Keras initializers, drawn afresh for each weight. A kernel is masked after it is drawn; one
+        of an initializer that scales with the fan-in (``keras.initializers.VarianceScaling``:
+        Glorot, He, LeCun) is scaled by sqrt(inputs / inputs left by the mask) for each unit, so
+        that units which see few inputs start with signals of the same size as the others.
+    kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint
+        As in ``keras.layers.Dense``.
+    passes
+        The number of groups that the order is coarsened to, from 1 to D: the number of network
+        evaluations that sampling needs. 2 is a coupling; None is D.
+    residual
+        Whether hidden layers are residual blocks h + f(h) (all widths equal), with the activation
+        before each masked layer.
+    dropout
+        The rate of dropout after hidden activations, in training.
+    zero_output
+        Whether the kernels and the bias of the last layer start at zero.
+    seed
+        An int that fixes random orders and degrees and the initial kernels. Without one, they
+        follow ``keras.utils.set_random_seed``. What was drawn is part of ``get_config()``.
+    **kwargs
+        Those of ``keras.layers.Layer``: ``name``, ``dtype``, ``trainable``.
+
+    Attributes
+    ----------
+    input_order : tuple of int
+        The degree of each coordinate in 1..D.
+    input_degrees : tuple of int
+        The same, coarsened to 1..passes.
+    hidden_degrees : tuple of tuple of int
+        The sorted degrees of the units of each hidden layer.
+    kernels, biases, context_kernels, masks, layer_degrees
+        The layers from the input to the output, in lists of equal length: the kernels
+        [inputs, outputs], the biases (or None), the kernels of the context (or None where it does
+        not enter), the masks as arrays, and the pairs (degrees of inputs, degrees of outputs).
+        A residual block counts as two layers.
+
+    Raises
+    ------
+    ValueError
+        If an argument is none of the above, or a call has an x or a context of another shape.
+
+    References
+    ----------
+    Germain, Gregor, Murray, Larochelle 2015, "MADE: Masked Autoencoder for Distribution
+    Estimation", arXiv:1502.03509. Papamakarios, Pavlakou, Murray 2017, "Masked Autoregressive Flow
+    for Density Estimation", arXiv:1705.07057. Residual blocks: Durkan, Nash 2019, "Autoregressive
+    Energy Machines", arXiv:1904.05626.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> from tfflows.conditioners import AutoregressiveNetwork
+    >>> made = AutoregressiveNetwork(params=2, event_shape=[3], hidden_units=[8, 8])
+    >>> made(tf.zeros([5, 3])).shape
+    TensorShape([5, 3, 2])
+    >>> made.hidden_degrees
+    ((1, 1, 1, 1, 2, 2, 2, 2), (1, 1, 1, 1, 2, 2, 2, 2))
+    >>> made = AutoregressiveNetwork(2, 3, conditional=True, conditional_event_shape=4)
+    >>> made(tf.zeros([7, 1, 3]), conditional_input=tf.zeros([5, 4])).shape
+    TensorShape([7, 5, 3, 2])
+    """
+
+    def __init__(
+        self,
+        params: int,
+        event_shape: int | Sequence[int] | None = None,
+        conditional: bool = False,
+        conditional_event_shape: int | Sequence[int] | None = None,
+        conditional_input_layers: str = "all_layers",
+        hidden_units: Sequence[int] = (64, 64),
+        input_order: str | Sequence[int] = "left-to-right",
+        hidden_degrees: str | Sequence[Sequence[int]] = "equal",
+        activation: str | Callable | None = "relu",
+        use_bias: bool = True,
+        kernel_initializer: str | dict | Callable = "glorot_uniform",
+        bias_initializer: str | dict | Callable = "zeros",
+        kernel_regularizer: str | dict | Callable | None = None,
+        bias_regularizer: str | dict | Callable | None = None,
+        kernel_constraint: str | dict | Callable | None = None,
+        bias_constraint: str | dict | Callable | None = None,
+        passes: int | None = None,
+        residual: bool = False,
+        dropout: float = 0.0,
+        zero_output: bool = False,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.params = linear.positive_integer("params", params)
+        self.event_shape = _event_shape(event_shape)
+        self.conditional = bool(conditional)
+        self.conditional_event_shape = (
+            None
+            if conditional_event_shape is None
+            else linear.positive_integers("conditional_event_shape", conditional_event_shape)
+        )
+        self.conditional_input_layers = conditional_input_layers
+        self.hidden_units = linear.positive_integers(
+            "hidden_units", () if hidden_units is None else hidden_units
+        )
+        self.activation = keras.activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
+        self.passes = passes
+        self.residual = bool(residual)
+        self.dropout = linear.dropout_rate(dropout)
+        self.zero_output = bool(zero_output)
+        self.seed = None if seed is None else int(seed)
+        self._input_order = linear.as_tuples(input_order)
+        self._hidden_degrees = linear.as_tuples(hidden_degrees)
+        self._dropout = (
+            keras.layers.Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy)
+            if self.dropout
+            else None
+        )
+        self._check_arguments()
+        if self.event_shape is not None and not self.built:
+            condition = (None, *self.conditional_event_shape) if self.conditional else None
+            self.build((None, *self.event_shape), condition)
+
+    def _check_arguments(self) -> None:
+        if self.conditional_input_layers not in ("all_layers", "first_layer"):
+            raise ValueError(
+                "conditional_input_layers must be 'all_layers' or 'first_layer'; got "
+                f"{self.conditional_input_layers!r}."
+            )
+        if not self.conditional and self.conditional_event_shape is not None:
+            raise ValueError(
+                f"conditional_event_shape={self.conditional_event_shape} was given, but "
+                "conditional is False; pass conditional=True to make use of a context."
+            )
+        missing = self.conditional and self.conditional_event_shape is None
+        if missing and self.event_shape is not None:
+            raise ValueError(
+                "conditional=True needs conditional_event_shape, the shape of one context (an int "
+                "or a tuple), beside event_shape; got None."
+            )
+        if self.residual and len(set(self.hidden_units)) > 1:
+            raise ValueError(
+                "residual=True needs hidden layers of equal width, because blocks add their "
+                f"input to their output; got hidden_units={list(self.hidden_units)}."
+            )
+        linear.check_elementwise(self.activation)
+
+    @property
+    def input_order(self) -> tuple[int, ...] | str:
+        """The degree of each coordinate in 1..D (before the first build: as it was given)."""
+        return self._input_order
+
+    @property
+    def hidden_degrees(self) -> tuple[tuple[int, ...], ...] | str:
+        """The degrees of each hidden layer's units (before the first build: as given)."""
+        return self._hidden_degrees
+
+    def build(
+        self,
+        x_shape: Sequence[int | None],
+        conditional_input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Create every weight.
+
+        Parameters
+        ----------
+        x_shape
+            The shape of x, batch axes included.
+        conditional_input_shape
+            The shape of the context, batch axes included; None without a context.
+
+        Raises
+        ------
+        ValueError
+            If a size is unknown, or orders, degrees or passes do not fit the number of coordinates.
+        """
+        if self.event_shape is None:
+            self.event_shape = (linear.last_size("x", x_shape),)
+        if self.conditional and self.conditional_event_shape is None:
+            if conditional_input_shape is None:
+                raise ValueError(self._missing_context())
+            self.conditional_event_shape = (
+                linear.last_size("conditional_input", conditional_input_shape),
+            )
+        size = self.event_shape[0] if self.event_shape else 1
+        # Without a seed, what is drawn follows keras.utils.set_random_seed, which seeds `random`.
+        drawn = "random" in (self._input_order, self._hidden_degrees) and self.seed is None
+        seed = random.randrange(2**31) if drawn else (self.seed or 0)
+        self._input_order = resolve_order(self._input_order, size, seed)
+        self.input_degrees = group_degrees(self._input_order, self.passes)
+        self._hidden_degrees = resolve_hidden_degrees(
+            self._hidden_degrees,
+            self.hidden_units,
+            max(self.input_degrees),
+            conditional=self.conditional,
+            shared=self.residual,
+            seed=seed,
+        )
+        self._create_layers()
+        if self._dropout is not None and not self._dropout.built:
+            self._dropout.build((None, *self.hidden_units[:1]))
+
+    def _create_layers(self) -> None:
+        """Create the weights of each layer, from the input to the output."""
+        hidden = []
+        for position, layer in enumerate(self._hidden_degrees):
+            hidden.extend([layer] * (2 if self.residual and position else 1))
+        outputs = tuple(degree for degree in self.input_degrees for _ in range(self.params))
+        self.layer_degrees = tuple(itertools.pairwise([self.input_degrees, *hidden, outputs]))
+        self.masks = make_masks(self.input_degrees, hidden, self.params)
+        last = len(self.masks) - 1
+        context_size = int(np.prod(self.conditional_event_shape or (), dtype=int))
+        kernels, biases, context_kernels = [], [], []
+        for k, mask in enumerate(self.masks):
+            zero = self.zero_output and k == last
+            ends_block = self.residual and 0 < k < last and k % 2 == 0
+            scale = _BLOCK_SCALE if ends_block else 1.0
+            kernels.append(self._add_kernel(f"kernel_{k}", 3 * k, zero, mask, scale))
+            biases.append(self._add_bias(f"bias_{k}", 3 * k + 1, zero, mask.shape[1]))
+            enters = k == 0 or (self.conditional_input_layers == "all_layers" and not ends_block)
+            if self.conditional and enters:
+                ones = np.ones((context_size, mask.shape[1]), np.float32)
+                kernel = self._add_kernel(f"context_kernel_{k}", 3 * k + 2, zero, ones)
+                context_kernels.append(kernel)
+            else:
+                context_kernels.append(None)
+        self.kernels, self.biases, self.context_kernels = kernels, biases, context_kernels
+
+    def _add_kernel(
+        self, name: str, index: int, zero: bool, mask: np.ndarray, scale: float = 1.0
+    ) -> keras.Variable:
+        draw = linear.fresh_initializer(self.kernel_initializer, self.seed, index)
+        factor = mask * scale
+        if isinstance(draw, keras.initializers.VarianceScaling):
+            factor = factor * np.sqrt(mask.shape[0] / np.maximum(mask.sum(axis=0), 1.0))
+
+        def masked(shape, dtype=None):
+            values = draw(shape, dtype=dtype)
+            return values * keras.ops.cast(factor, values.dtype)
+
+        return self.add_weight(
+            name=name,
+            shape=mask.shape,
+            initializer="zeros" if zero else masked,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+
+    def _add_bias(self, name: str, index: int, zero: bool, size: int) -> keras.Variable | None:
+        if not self.use_bias:
+            return None
+        draw = linear.fresh_initializer(self.bias_initializer, self.seed, index)
+        return self.add_weight(
+            name=name,
+            shape=(size,),
+            initializer="zeros" if zero else draw,
+            regularizer=self.bias_regularizer,
+            constraint=self.bias_constraint,
+        )
+
+    def call(
+        self,
+        x: tf.Tensor,
+        conditional_input: tf.Tensor | None = None,
+        training: bool | None = None,
+    ) -> tf.Tensor:
+        """Return the parameters of each coordinate.
+
+        Parameters
+        ----------
+        x
+            A tensor [..., D].
+        conditional_input
+            A context [..., *conditional_event_shape] whose batch axes broadcast against those of x.
+        training
+            Whether dropout is active.
+
+        Returns
+        -------
+        tf.Tensor
+            [..., D, params], with the batch axes of x and the context broadcast.
+
+        Raises
+        ------
+        ValueError
+            If x or the context is missing, not wanted, or of another shape.
+        """
+        x = tf.cast(tf.convert_to_tensor(x), self.compute_dtype)
+        linear.check_event(self._owner(), "x", x, self.event_shape)
+        size = len(self.input_degrees)
+        if not self.event_shape:
+            x = linear.merge_event(x, 0, [1])
+        context = self._context(x, conditional_input)
+        h = self._affine(0, x, context)
+        last = len(self.kernels) - 1
+        if self.residual:
+            for k in range(1, last, 2):
+                block = self._affine(k, self.activation(h), context)
+                h = h + self._affine(k + 1, self._activate(block, training), context)
+            if last:
+                h = self._affine(last, self.activation(h), context)
+        else:
+            for k in range(1, last + 1):
+                h = self._affine(k, self._activate(h, training), context)
+        return linear.merge_event(h, 1, [size, self.params][-len(self.event_shape) - 1 :])
+
+    def _activate(self, h: tf.Tensor, training: bool | None) -> tf.Tensor:
+        h = self.activation(h)
+        return h if self._dropout is None else self._dropout(h, training=training)
+
+    def _affine(self, k: int, h: tf.Tensor, context: tf.Tensor | None) -> tf.Tensor:
+        """Return the pre-activation of layer k."""
+        kernel = tf.convert_to_tensor(self.kernels[k])
+        h = linear.affine(h, kernel * tf.constant(self.masks[k], kernel.dtype))
+        if self.context_kernels[k] is not None:
+            h = h + linear.affine(context, tf.convert_to_tensor(self.context_kernels[k]))
+        return h if self.biases[k] is None else h + tf.convert_to_tensor(self.biases[k])
+
+    def _context(self, x: tf.Tensor, conditional_input: tf.Tensor | None) -> tf.Tensor | None:
+        """Check the context and flatten it to [..., C]."""
+        if not self.conditional:
+            if conditional_input is not None:
+                raise ValueError(
+                    f"{self._owner()} takes no conditional_input, but one of shape "
+                    f"{linear.shape_of(conditional_input)} was given; construct it with "
+                    "conditional=True and conditional_event_shape."
+                )
+            return None
+        if conditional_input is None:
+            raise ValueError(self._missing_context())
+        context = tf.cast(tf.convert_to_tensor(conditional_input), self.compute_dtype)
+        shape = self.conditional_event_shape
+        linear.check_event(self._owner(), "conditional_input", context, shape)
+        linear.check_batches(self._owner(), "conditional_input", x, context, len(shape))
+        if len(shape) == 1:
+            return context
+        return linear.merge_event(context, len(shape), [int(np.prod(shape, dtype=int))])
+
+    def _missing_context(self) -> str:
+        shape = self.conditional_event_shape
+        wanted = "" if shape is None else f" of shape ({', '.join(['...', *map(str, shape)])})"
+        return f"{self._owner()} needs a conditional_input{wanted}; got None."
+
+    def _owner(self) -> str:
+        return f"AutoregressiveNetwork {self.name!r}"
+
+    def get_config(self) -> dict:
+        """Return the arguments that rebuild this layer, with random orders and degrees resolved."""
+        condition = self.conditional_event_shape
+        config = {
+            "params": self.params,
+            "event_shape": None if self.event_shape is None else list(self.event_shape),
+            "conditional": self.conditional,
+            "conditional_event_shape": None if condition is None else list(condition),
+            "conditional_input_layers": self.conditional_input_layers,
+            "hidden_units": list(self.hidden_units),
+            "input_order": linear.as_lists(self._input_order),
+            "hidden_degrees": linear.as_lists(self._hidden_degrees),
+            "activation": keras.activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
+            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
+            "passes": self.passes,
+            "residual": self.residual,
+            "dropout": self.dropout,
+            "zero_output": self.zero_output,
+            "seed": self.seed,
+        }
+        return {**super().get_config(), **config}
+
+
+def _event_shape(event_shape: int | Sequence[int] | None) -> tuple[int, ...] | None:
+    if event_shape is None:
+        return None
+    shape = linear.positive_integers("event_shape", event_shape)
+    if len(shape) > 1:
+        raise ValueError(
+            f"event_shape must be an int or a shape of rank 0 or 1; got {event_shape!r}. "
+            "Flatten events of higher rank first."
+        )
+    return shape

@@ -1,0 +1,29 @@
+"""Keras layers that own weights and build TFP bijectors from them."""
+
+from tfflows.layers.base import BijectorLayer
+from tfflows.layers.coupling import Coupling
+from tfflows.layers.elementwise import Elementwise
+from tfflows.layers.lu import LU
+from tfflows.layers.masked_autoregressive import MaskedAutoregressive
+from tfflows.layers.permute import Permute, Reverse
+from tfflows.layers.shift_scale import Scale, Shift
+from tfflows.layers.standardize import ActNorm, Standardize
+from tfflows.layers.static import Static
+from tfflows.layers.wrappers import Invert, Unconditional
+
+__all__ = [
+    "LU",
+    "ActNorm",
+    "BijectorLayer",
+    "Coupling",
+    "Elementwise",
+    "Invert",
+    "MaskedAutoregressive",
+    "Permute",
+    "Reverse",
+    "Scale",
+    "Shift",
+    "Standardize",
+    "Static",
+    "Unconditional",
+]

@@ -1,0 +1,124 @@
+"""The contract of a layer: a Keras layer that owns weights and builds a TFP bijector from them."""
+
+import keras
+import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+
+__all__ = ["BijectorLayer"]
+
+
+@keras.saving.register_keras_serializable(package="tfflows")
+class BijectorLayer(keras.layers.Layer):
+    r"""A recipe for a bijector: it owns the weights and builds the bijector they describe now.
+
+    A subclass implements
+
+    - ``build(event_shape, context_shape=None)``, which creates every weight, and
+    - ``bijector(context=None)``, which returns a fresh ``tfb.Bijector``, latent to data, made from
+      ``tf.convert_to_tensor(weight)``.
+
+    As a Keras layer it maps data to latent: ``layer(x, context)`` is
+    ``layer.bijector(context).inverse(x)``, so it is an ordinary citizen of a functional model.
+
+    Parameters
+    ----------
+    **kwargs
+        Keras's own arguments: ``name``, ``dtype``, ``trainable``.
+
+    Notes
+    -----
+    Shapes have no batch axis: an event of a table with three columns has ``event_shape=(3,)``. The
+    mathematics runs in ``self.variable_dtype``; only networks inside run in the compute type of a
+    mixed policy.
+
+    Examples
+    --------
+    >>> import keras, tensorflow as tf
+    >>> from tensorflow_probability import bijectors as tfb
+    >>> class Translate(BijectorLayer):
+    ...     def build(self, event_shape, context_shape=None):
+    ...         self.offset = self.add_weight(shape=event_shape, initializer="ones", name="offset")
+    ...     def bijector(self, context=None):
+    ...         return tfb.Shift(tf.convert_to_tensor(self.offset))
+    >>> print(Translate()(tf.zeros([1, 3])).numpy())
+    [[-1. -1. -1.]]
+    """
+
+    def __init__(self, **kwargs):
+        kwargs.setdefault("autocast", False)
+        super().__init__(**kwargs)
+
+    def build(self, event_shape, context_shape=None):
+        """Create every weight for events of `event_shape` and contexts of `context_shape`."""
+        self.built = True
+
+    def bijector(self, context=None) -> tfb.Bijector:
+        """Return the bijector, latent to data, that the weights describe now.
+
+        Parameters
+        ----------
+        context : tf.Tensor, optional
+            Context of shape ``[..., *context_shape]``.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} does not implement `bijector(context=None)`."
+        )
+
+    def latent_shape(self, event_shape: tuple) -> tuple:
+        """Return the event shape on the latent side for events of `event_shape` on the data side."""
+        return tuple(event_shape)
+
+    def data_shape(self, latent_shape: tuple) -> tuple:
+        """Return the event shape on the data side for events of `latent_shape` on the latent side."""
+        return tuple(latent_shape)
+
+    @property
+    def needs_adapt(self) -> bool:
+        """Whether the layer still waits for `adapt` to see data."""
+        return False
+
+    def adapt(self, x, context=None, sample_weight=None) -> None:
+        """Set whatever the layer takes from data; most layers take nothing.
+
+        Parameters
+        ----------
+        x : tf.Tensor
+            Data as this layer receives it, ``[N, *event_shape]``.
+        context : tf.Tensor, optional
+            ``[N, *context_shape]``.
+        sample_weight : tf.Tensor, optional
+            Non-negative weights, ``[N]``.
+        """
+
+    def __call__(self, x, context=None, **kwargs):
+        """Map data to latent, building the layer for the shapes it sees if that is still due."""
+        if not self.built:
+            self.build(
+                tuple(x.shape[1:]),
+                None if context is None else tuple(tf.TensorShape(context.shape)[1:]),
+            )
+        if context is not None:
+            kwargs["context"] = context
+        return super().__call__(x, **kwargs)
+
+    def call(self, x, context=None):
+        # A fresh tensor keeps TFP's global cache from answering with values of older weights.
+        return self.bijector(context).inverse(tf.identity(x))
+
+    def compute_output_shape(self, x_shape=None, context_shape=None, event_shape=None):
+        """Return the shape of a batch of latent points."""
+        # Keras asks by the names of `call` when it traces and by those of `build` in `summary`.
+        if event_shape is not None:
+            return (None, *self.latent_shape(tuple(event_shape)))
+        return (x_shape[0], *self.latent_shape(tuple(x_shape[1:])))
+
+
+def batch_shape_of(context, context_shape):
+    """Return the batch shape of a context: static where it is known, else as a tensor."""
+    if context is None:
+        return ()
+    rank = len(context_shape)
+    static = context.shape[: context.shape.rank - rank]
+    if static.is_fully_defined():
+        return static
+    return tf.shape(context)[: context.shape.rank - rank]

@@ -1,0 +1,90 @@
+"""A univariate family applied to each coordinate on its own."""
+
+import keras
+
+from tfflows.layers.base import BijectorLayer
+from tfflows.layers.masked_autoregressive import check_univariate, revive
+from tfflows.layers.raw_parameters import RawParameters
+from tfflows.univariates.base import Univariate
+
+__all__ = ["Elementwise"]
+
+
+@keras.saving.register_keras_serializable(package="tfflows")
+class Elementwise(BijectorLayer):
+    r"""A univariate family applied to each coordinate on its own.
+
+    .. math:: z_i = f^{-1}\big(x_i;\, \theta_i(c)\big)
+
+    Without a context :math:`\theta` is a weight; with one it is a network of the context.
+
+    Parameters
+    ----------
+    univariate : Univariate
+        The family f.
+    hidden_units : sequence of int
+        Widths of the network of the context.
+    activation : str or callable
+        Activation of that network.
+    identity_start : bool
+        Start at raw zeros, the identity of most families; otherwise near it, at random.
+    **kwargs
+        Keras's own arguments.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> from tfflows import layers, univariates
+    >>> layer = layers.Elementwise(univariates.RationalQuadraticSpline(bins=4))
+    >>> layer.build(event_shape=(3,))
+    >>> layer(tf.ones([5, 3])).shape
+    TensorShape([5, 3])
+    """
+
+    def __init__(
+        self,
+        univariate: Univariate,
+        hidden_units=(64, 64),
+        activation="relu",
+        identity_start: bool = True,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.univariate = check_univariate(univariate)
+        self.hidden_units = tuple(hidden_units)
+        self.activation = activation
+        self.identity_start = identity_start
+        self.raw = None
+
+    def build(self, event_shape, context_shape=None):
+        """Create the raw parameters for events of `event_shape`."""
+        self.event_shape = tuple(event_shape)
+        self.raw = RawParameters(
+            (*self.event_shape, self.univariate.parameter_size),
+            hidden_units=self.hidden_units,
+            activation=self.activation,
+            zero_start=self.identity_start,
+            dtype=self.dtype_policy,
+            name="raw",
+        )
+        self.raw.build(context_shape)
+        self.built = True
+
+    def bijector(self, context=None):
+        """Return the bijector that the weights describe now."""
+        return self.univariate.bijector(self.raw(context))
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "univariate": keras.saving.serialize_keras_object(self.univariate),
+            "hidden_units": self.hidden_units,
+            "activation": keras.activations.serialize(keras.activations.get(self.activation)),
+            "identity_start": self.identity_start,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Build the layer from `get_config`'s answer."""
+        return cls(**{**config, "univariate": revive(config["univariate"])})

@@ -1,0 +1,179 @@
+"""A masked network times a univariate family."""
+
+import math
+
+import keras
+
+from tfflows import bijectors
+from tfflows.conditioners.autoregressive_network import AutoregressiveNetwork
+from tfflows.layers.base import BijectorLayer, batch_shape_of
+from tfflows.layers.context import flatten_context
+from tfflows.univariates.base import Univariate
+
+__all__ = ["MaskedAutoregressive"]
+
+
+@keras.saving.register_keras_serializable(package="tfflows")
+class MaskedAutoregressive(BijectorLayer):
+    r"""An autoregressive layer: coordinate i is moved by parameters of the coordinates before it.
+
+    .. math:: z_i = f^{-1}\big(x_i;\, \theta_i(x_{<i}, c)\big)
+
+    Data to latent, which the density needs, takes one pass of the network; latent to data takes one
+    for each of `passes` groups of coordinates.
+
+    Parameters
+    ----------
+    univariate : Univariate
+        The family f, for example ``tfflows.univariates.Affine()``.
+    hidden_units : sequence of int
+        Widths of the masked network.
+    activation : str or callable
+        Activation of the network.
+    order : str or sequence of int
+        ``"left-to-right"``, ``"right-to-left"``, ``"random"`` (with `seed`), or the 1-based
+        position of each flattened coordinate. A drawn order is stored in the config.
+    passes : int, optional
+        Number of groups the coordinates are ordered in: 2 is a coupling, None is fully
+        autoregressive.
+    residual : bool
+        Use residual blocks of two masked layers; the widths must then be equal.
+    dropout : float
+        Dropout rate within the network.
+    identity_start : bool
+        Start with the last layer at zero, so that the layer begins as the identity.
+    seed : int, optional
+        Seed of a random order.
+    **kwargs
+        Keras's own arguments.
+
+    Raises
+    ------
+    TypeError
+        If `univariate` is not a `Univariate`.
+    ValueError
+        If the order or `passes` does not fit the event.
+
+    References
+    ----------
+    Papamakarios, Pavlakou and Murray (2017), "Masked Autoregressive Flow for Density Estimation",
+    arXiv:1705.07057; Germain et al. (2015), "MADE", arXiv:1502.03509.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> from tfflows import layers, univariates
+    >>> layer = layers.MaskedAutoregressive(univariates.Affine(), hidden_units=(32,))
+    >>> layer.build(event_shape=(3,))
+    >>> layer(tf.ones([5, 3])).shape
+    TensorShape([5, 3])
+    """
+
+    def __init__(
+        self,
+        univariate: Univariate,
+        hidden_units=(64, 64),
+        activation="relu",
+        order="left-to-right",
+        passes: int | None = None,
+        residual: bool = False,
+        dropout: float = 0.0,
+        identity_start: bool = True,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.univariate = check_univariate(univariate)
+        self.hidden_units = tuple(hidden_units)
+        self.activation = activation
+        self.order = order if isinstance(order, str) else tuple(int(i) for i in order)
+        self.passes = passes
+        self.residual = residual
+        self.dropout = dropout
+        self.identity_start = identity_start
+        self.seed = seed
+        self.network = None
+
+    def build(self, event_shape, context_shape=None):
+        """Create the network for events of `event_shape` and contexts of `context_shape`."""
+        self.event_shape = tuple(event_shape)
+        self.context_shape = None if context_shape is None else tuple(context_shape)
+        size = math.prod(self.event_shape)
+        self.network = AutoregressiveNetwork(
+            params=self.univariate.parameter_size,
+            event_shape=(size,),
+            conditional=self.context_shape is not None,
+            conditional_event_shape=(
+                None if self.context_shape is None else (math.prod(self.context_shape),)
+            ),
+            hidden_units=self.hidden_units,
+            input_order=self.order,
+            activation=self.activation,
+            passes=self.passes,
+            residual=self.residual,
+            dropout=self.dropout,
+            zero_output=self.identity_start,
+            seed=self.seed,
+            dtype=self.dtype_policy,
+            name="network",
+        )
+        self.built = True
+
+    def bijector(self, context=None):
+        """Return the bijector that the weights describe now."""
+        context = flatten_context(context, self.context_shape)
+        dtype = self.variable_dtype
+
+        def raw_parameters(x):
+            raw = self.network(x, conditional_input=context)
+            return keras.ops.cast(raw, dtype)
+
+        return bijectors.MaskedAutoregressive(
+            raw_parameters,
+            self.univariate.bijector,
+            self.event_shape,
+            passes=max(len(set(self.network.input_degrees)), 1),
+            batch_shape=batch_shape_of(context, (1,)),
+            dtype=dtype,
+        )
+
+    def get_config(self):
+        """Return the constructor's arguments, a drawn order as its numbers."""
+        order = self.order
+        if order == "random" and self.network is not None:
+            order = self.network.get_config()["input_order"]
+        return {
+            **super().get_config(),
+            "univariate": keras.saving.serialize_keras_object(self.univariate),
+            "hidden_units": self.hidden_units,
+            "activation": keras.activations.serialize(keras.activations.get(self.activation)),
+            "order": order,
+            "passes": self.passes,
+            "residual": self.residual,
+            "dropout": self.dropout,
+            "identity_start": self.identity_start,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Build the layer from `get_config`'s answer."""
+        return cls(**{**config, "univariate": revive(config["univariate"])})
+
+
+def check_univariate(univariate) -> Univariate:
+    """Return `univariate`, or raise a TypeError that says what was expected."""
+    if not isinstance(univariate, Univariate):
+        hint = f"; did you mean `{univariate.__name__}()`?" if isinstance(univariate, type) else "."
+        raise TypeError(
+            "univariate must be a tfflows Univariate such as tfflows.univariates.Affine(); "
+            f"got {univariate!r}{hint}"
+        )
+    return univariate
+
+
+def revive(config):
+    """Return the object a nested config describes; objects pass through."""
+    if isinstance(config, dict):
+        return keras.saving.deserialize_keras_object(config)
+    return config

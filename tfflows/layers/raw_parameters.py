@@ -1,0 +1,89 @@
+"""Raw parameters that do not depend on the event: a weight, or a network of the context."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from tfflows.conditioners.dense_network import DenseNetwork
+
+__all__ = ["RawParameters"]
+
+
+@keras.saving.register_keras_serializable(package="tfflows")
+class RawParameters(keras.layers.Layer):
+    r"""Unconstrained numbers of a given shape, moved by the context where there is one.
+
+    .. math:: r(c) = w + f(c)
+
+    with a weight :math:`w`, zero at the start, and a network :math:`f` whose last layer starts at
+    zero, so that every context begins at the same parameters.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the parameters for one context.
+    hidden_units : sequence of int
+        Hidden widths of the network of the context; unused without a context.
+    activation : str or callable
+        Activation of that network.
+    zero_start : bool
+        Start at zero; otherwise at small random numbers.
+    **kwargs
+        Keras's own arguments.
+    """
+
+    def __init__(self, shape, hidden_units=(64, 64), activation="relu", zero_start=True, **kwargs):
+        kwargs.setdefault("autocast", False)
+        super().__init__(**kwargs)
+        self.shape = tuple(shape)
+        self.hidden_units = tuple(hidden_units)
+        self.activation = activation
+        self.zero_start = zero_start
+        self.network = None
+
+    def build(self, context_shape=None):
+        """Create the weight and, for a context of `context_shape`, the network."""
+        self.context_shape = None if context_shape is None else tuple(context_shape)
+        self.value = self.add_weight(
+            shape=self.shape,
+            initializer=(
+                "zeros" if self.zero_start else keras.initializers.RandomNormal(stddev=0.1)
+            ),
+            name="value",
+        )
+        if self.context_shape is not None:
+            self.network = DenseNetwork(
+                math.prod(self.shape),
+                hidden_units=self.hidden_units,
+                activation=self.activation,
+                zero_output=self.zero_start,
+                dtype=self.dtype_policy,
+                name="network",
+            )
+            self.network.build((None, math.prod(self.context_shape)))
+        self.built = True
+
+    def call(self, context=None):
+        value = tf.convert_to_tensor(self.value)
+        if self.network is None:
+            return value
+        batch = tf.shape(context)[: context.shape.rank - len(self.context_shape)]
+        flat = tf.reshape(context, tf.concat([batch, [math.prod(self.context_shape)]], 0))
+        moved = tf.cast(self.network(flat), value.dtype)
+        return value + tf.reshape(moved, tf.concat([batch, self.shape], 0))
+
+    def __call__(self, context=None):
+        """Return the parameters, ``[*batch of the context, *shape]``."""
+        # Without a context there is no tensor argument, which Keras would take for a missing input.
+        return self.call() if self.network is None else super().__call__(context)
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "shape": self.shape,
+            "hidden_units": self.hidden_units,
+            "activation": keras.activations.serialize(keras.activations.get(self.activation)),
+            "zero_start": self.zero_start,
+        }

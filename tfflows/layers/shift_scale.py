@@ -1,0 +1,141 @@
+"""Learned shifts and scales of each coordinate."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+
+from tfflows.layers.base import BijectorLayer
+from tfflows.layers.raw_parameters import RawParameters
+
+__all__ = ["Scale", "Shift"]
+
+
+class _PerCoordinate(BijectorLayer):
+    """What Shift and Scale share: a constant start and raw parameters that move it."""
+
+    _name_of_start: str
+
+    def __init__(self, start, hidden_units=(64, 64), activation="relu", **kwargs):
+        super().__init__(**kwargs)
+        try:
+            self.start = np.asarray(start, np.float64)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"{self._name_of_start} must be numbers, the value the layer starts from and then "
+                f"learns; got {start!r}."
+            ) from error
+        if not np.isfinite(self.start).all():
+            raise ValueError(f"{self._name_of_start} must be finite; got {self.start.tolist()}.")
+        self.hidden_units = tuple(hidden_units)
+        self.activation = activation
+        self.raw = None
+
+    def build(self, event_shape, context_shape=None):
+        """Create the parameters for events of `event_shape`."""
+        event_shape = tuple(event_shape)
+        try:
+            np.broadcast_to(self.start, event_shape)
+        except ValueError:
+            raise ValueError(
+                f"{self._name_of_start} has shape {self.start.shape}, which does not broadcast to "
+                f"events of shape {event_shape}."
+            ) from None
+        self.raw = RawParameters(
+            event_shape,
+            hidden_units=self.hidden_units,
+            activation=self.activation,
+            dtype=self.dtype_policy,
+            name="raw",
+        )
+        self.raw.build(context_shape)
+        self.built = True
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {
+            **super().get_config(),
+            self._name_of_start: self.start.tolist(),
+            "hidden_units": self.hidden_units,
+            "activation": keras.activations.serialize(keras.activations.get(self.activation)),
+        }
+
+
+@keras.saving.register_keras_serializable(package="tfflows")
+class Shift(_PerCoordinate):
+    r"""A learned shift of each coordinate: :math:`x = z + s`, log-determinant 0.
+
+    Parameters
+    ----------
+    shift : float or array
+        Where the shift starts, in units of the data.
+    hidden_units : sequence of int
+        Widths of the network that moves the shift with the context, where there is one.
+    activation : str or callable
+        Activation of that network.
+    **kwargs
+        Keras's own arguments.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> layer = Shift([0.5, 0.25])
+    >>> layer.build(event_shape=(2,))
+    >>> print(layer.bijector().forward(tf.zeros([2])).numpy())
+    [0.5  0.25]
+    """
+
+    _name_of_start = "shift"
+
+    def __init__(self, shift=0.0, **kwargs):
+        super().__init__(shift, **kwargs)
+
+    def bijector(self, context=None):
+        """Return the bijector that the weights describe now."""
+        raw = self.raw(context)
+        return tfb.Shift(raw + tf.constant(self.start, raw.dtype))
+
+
+@keras.saving.register_keras_serializable(package="tfflows")
+class Scale(_PerCoordinate):
+    r"""A learned scale of each coordinate.
+
+    .. math:: x = s_0 e^{r} z, \qquad
+        \log\left|\frac{\partial x}{\partial z}\right| = \log|s_0| + r
+
+    Parameters
+    ----------
+    scale : float or array
+        :math:`s_0`, where the scale starts; its sign stays.
+    hidden_units : sequence of int
+        Widths of the network that moves the scale with the context, where there is one.
+    activation : str or callable
+        Activation of that network.
+    **kwargs
+        Keras's own arguments.
+
+    Raises
+    ------
+    ValueError
+        If a scale is zero.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> layer = Scale([1.0, 0.5])
+    >>> layer.build(event_shape=(2,))
+    >>> print(layer.bijector().forward(tf.ones([2])).numpy())
+    [1.  0.5]
+    """
+
+    _name_of_start = "scale"
+
+    def __init__(self, scale=1.0, **kwargs):
+        super().__init__(scale, **kwargs)
+        if not self.start.all():
+            raise ValueError(f"scale must not be zero; got {self.start.tolist()}.")
+
+    def bijector(self, context=None):
+        """Return the bijector that the weights describe now."""
+        raw = self.raw(context)
+        return tfb.Scale(tf.exp(raw) * tf.constant(self.start, raw.dtype))

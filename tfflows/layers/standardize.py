@@ -1,0 +1,194 @@
+"""Layers that take a location and a scale for each coordinate from data."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+
+from tfflows.layers.base import BijectorLayer
+from tfflows.layers.raw_parameters import RawParameters
+
+__all__ = ["ActNorm", "Standardize"]
+
+
+class _FromData(BijectorLayer):
+    """What the layers that see data share: whether they have, as a weight, so that it is saved."""
+
+    def build(self, event_shape, context_shape=None):
+        """Remember the shape of an event, and that no data have been seen."""
+        self.event_shape = tuple(event_shape)
+        self.adapted = self.add_weight(
+            shape=(), initializer="zeros", trainable=False, name="adapted"
+        )
+
+    @property
+    def needs_adapt(self) -> bool:
+        """Whether the layer still waits for `adapt` to see data."""
+        return not bool(self.adapted.numpy())
+
+
+@keras.saving.register_keras_serializable(package="tfflows")
+class Standardize(_FromData):
+    r"""Shift and scale each coordinate to mean 0 and standard deviation 1, fixed after `adapt`.
+
+    .. math:: z = \frac{x - \mu}{\sigma}, \qquad
+        \log\left|\det \frac{\partial z}{\partial x}\right| = -\sum_i \log \sigma_i
+
+    The log-determinant counts, so that densities stay in the units of the data.
+
+    Parameters
+    ----------
+    **kwargs
+        Keras's own arguments.
+
+    Examples
+    --------
+    >>> import numpy as np, tensorflow as tf
+    >>> layer = Standardize()
+    >>> layer.build(event_shape=(2,))
+    >>> layer.adapt(np.array([[0.0, 10.0], [2.0, 30.0]], "float32"))
+    >>> print(layer(tf.constant([[2.0, 10.0]])).numpy())
+    [[ 1. -1.]]
+    """
+
+    def build(self, event_shape, context_shape=None):
+        """Create location and log scale, both zero until `adapt`."""
+        super().build(event_shape, context_shape)
+        zeros = {"shape": self.event_shape, "initializer": "zeros", "trainable": False}
+        self.location = self.add_weight(name="location", **zeros)
+        self.log_scale = self.add_weight(name="log_scale", **zeros)
+        self.built = True
+
+    def bijector(self, context=None):
+        """Return the bijector that the statistics describe."""
+        shift = tfb.Shift(tf.convert_to_tensor(self.location))
+        return shift(tfb.Scale(log_scale=tf.convert_to_tensor(self.log_scale)))
+
+    def adapt(self, x, context=None, sample_weight=None):
+        """Take mean and standard deviation of each coordinate from `x`.
+
+        Raises
+        ------
+        ValueError
+            If a coordinate is constant: its density would be unbounded.
+        """
+        mean, deviation = moments(x, sample_weight)
+        self.location.assign(mean)
+        self.log_scale.assign(np.log(deviation))
+        self.adapted.assign(1.0)
+
+
+@keras.saving.register_keras_serializable(package="tfflows")
+class ActNorm(_FromData):
+    r"""A learned shift and scale of each coordinate that starts as a standardization of the data.
+
+    .. math:: z = (x - b)\, e^{-s}, \qquad
+        \log\left|\det \frac{\partial z}{\partial x}\right| = -\sum_i s_i
+
+    `adapt` sets b and s to the mean and the log of the standard deviation; training then moves
+    them. With a context, a network that starts at zero moves them, too.
+
+    Parameters
+    ----------
+    hidden_units : sequence of int
+        Widths of the network of the context.
+    activation : str or callable
+        Activation of that network.
+    **kwargs
+        Keras's own arguments.
+
+    References
+    ----------
+    Kingma and Dhariwal (2018), "Glow: Generative Flow with Invertible 1x1 Convolutions",
+    arXiv:1807.03039.
+
+    Examples
+    --------
+    >>> import numpy as np, tensorflow as tf
+    >>> layer = ActNorm()
+    >>> layer.build(event_shape=(2,))
+    >>> layer.adapt(np.array([[0.0, 10.0], [2.0, 30.0]], "float32"))
+    >>> print(layer(tf.constant([[2.0, 10.0]])).numpy().round(4))
+    [[ 1. -1.]]
+    """
+
+    def __init__(self, hidden_units=(64, 64), activation="relu", **kwargs):
+        super().__init__(**kwargs)
+        self.hidden_units = tuple(hidden_units)
+        self.activation = activation
+
+    def build(self, event_shape, context_shape=None):
+        """Create the parameters for events of `event_shape`."""
+        super().build(event_shape, context_shape)
+        self.raw = RawParameters(
+            (2, *self.event_shape),
+            hidden_units=self.hidden_units,
+            activation=self.activation,
+            dtype=self.dtype_policy,
+            name="raw",
+        )
+        self.raw.build(context_shape)
+        self.built = True
+
+    def bijector(self, context=None):
+        """Return the bijector that the weights describe now."""
+        raw = self.raw(context)
+        axis = raw.shape.rank - len(self.event_shape) - 1
+        shift, log_scale = tf.unstack(raw, axis=axis)
+        return tfb.Shift(shift)(tfb.Scale(log_scale=log_scale))
+
+    def adapt(self, x, context=None, sample_weight=None):
+        """Start from mean and standard deviation of each coordinate of `x`.
+
+        Raises
+        ------
+        ValueError
+            If a coordinate is constant: its density would be unbounded.
+        """
+        mean, deviation = moments(x, sample_weight)
+        self.raw.value.assign(np.stack([mean, np.log(deviation)]))
+        self.adapted.assign(1.0)
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "hidden_units": self.hidden_units,
+            "activation": keras.activations.serialize(keras.activations.get(self.activation)),
+        }
+
+
+def moments(x, sample_weight=None, what: str = "x"):
+    """Return weighted mean and standard deviation of each coordinate, computed in float64.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows, or a coordinate is constant.
+    """
+    x = np.asarray(x)
+    if len(x) == 0:
+        raise ValueError(f"adapt needs at least two rows of data; {what} has none.")
+    weight = None if sample_weight is None else np.asarray(sample_weight, np.float64)
+    mean = np.average(x, axis=0, weights=weight) if weight is not None else x.mean(0, np.float64)
+    square = np.zeros(x.shape[1:])
+    total = len(x) if weight is None else weight.sum()
+    # In chunks: the centered copy of a large table would double its memory.
+    for start in range(0, len(x), 65536):
+        centered = (x[start : start + 65536] - mean) ** 2
+        if weight is not None:
+            part = weight[start : start + 65536]
+            centered = centered * part.reshape(-1, *[1] * (x.ndim - 1))
+        square += centered.sum(0)
+    deviation = np.sqrt(square / total)
+    tiny = 16 * np.finfo(x.dtype if x.dtype.kind == "f" else np.float64).eps
+    constant = np.argwhere(deviation <= tiny * np.maximum(np.abs(mean), tiny))
+    if len(constant):
+        names = ", ".join(
+            str(tuple(map(int, i))[0] if len(i) == 1 else tuple(map(int, i))) for i in constant[:10]
+        )
+        raise ValueError(
+            f"{what} is constant in coordinate {names}: its density is unbounded there. Drop the "
+            "constant coordinates, or add noise to them."
+        )
+    return mean, deviation

@@ -1,0 +1,7 @@
+"""Keras models of densities."""
+
+from tfflows.models.density_model import DensityModel
+from tfflows.models.distribution_model import DistributionModel
+from tfflows.models.flow import Flow
+
+__all__ = ["DensityModel", "DistributionModel", "Flow"]

@@ -1,0 +1,365 @@
+"""The base class of all models: whatever has a density can be fitted, scored and sampled."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from tfflows.models import door
+from tfflows.models.fitting import Fitting
+
+__all__ = ["DensityModel"]
+
+_ROWS_AT_ONCE = 65536
+
+
+@keras.saving.register_keras_serializable(package="tfflows")
+class DensityModel(Fitting):
+    r"""A Keras model of a probability density, given a context or not.
+
+    A subclass implements ``distribution(context=None)``; the forward pass of the model is
+    :math:`\log p(x \mid c)`, and `fit` maximizes its weighted mean over the rows of a table.
+
+    Parameters
+    ----------
+    event_shape : int or tuple of int
+        Shape of an event; ``()`` for scalars.
+    context_shape : int or tuple of int, optional
+        Shape of a context; None for a model without one.
+    **kwargs
+        Keras's own arguments: ``name``, ``dtype``, ``trainable``.
+
+    Raises
+    ------
+    ValueError
+        If a shape holds a size that is not positive, or the dtype is "mixed_float16".
+
+    Examples
+    --------
+    A Gaussian whose mean and scale a network predicts from eight numbers:
+
+    >>> import keras, tensorflow as tf
+    >>> from tensorflow_probability import distributions as tfd
+    >>> class LazyGaussian(DensityModel):
+    ...     def __init__(self, **kwargs):
+    ...         super().__init__(event_shape=(), context_shape=8, **kwargs)
+    ...         self.network = keras.layers.Dense(2)
+    ...     def distribution(self, context=None):
+    ...         loc, log_scale = tf.unstack(self.network(context), axis=-1)
+    ...         return tfd.Normal(loc, tf.exp(log_scale))
+    >>> LazyGaussian().log_prob(tf.zeros([5]), context=tf.zeros([5, 8])).shape
+    TensorShape([5])
+    """
+
+    def __init__(self, event_shape, context_shape=None, **kwargs):
+        kwargs.setdefault("autocast", False)
+        super().__init__(**kwargs)
+        if self.dtype_policy.name == "mixed_float16":
+            raise ValueError(
+                "mixed_float16 loses the small numbers that log-determinants are made of; use "
+                '"mixed_bfloat16", which keeps them in float32, or "float32".'
+            )
+        self.event_shape = door.as_shape(event_shape, "event_shape")
+        self.context_shape = (
+            None if context_shape is None else door.as_shape(context_shape, "context_shape")
+        )
+        self._programs = _Programs()
+
+    @property
+    def event_size(self) -> int:
+        """Number of coordinates of an event."""
+        return math.prod(self.event_shape)
+
+    def distribution(self, context=None) -> tfd.Distribution:
+        """Return the distribution that the weights describe now.
+
+        It is valid until the weights change; `log_prob` and `sample` of the model always follow
+        them.
+
+        Parameters
+        ----------
+        context : tf.Tensor, optional
+            Contexts ``[..., *context_shape]``, the batch of the distribution.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} does not implement `distribution(context=None)`."
+        )
+
+    def build(self, x_shape=None, context_shape=None):
+        """Create the weights by one density of a blank event."""
+        if self.built:
+            return
+        self.built = True
+        context = None
+        if self.context_shape is not None:
+            context = tf.zeros([1, *self.context_shape], self.variable_dtype)
+        self._log_density(tf.zeros([1, *self.event_shape], self.variable_dtype), context)
+
+    def get_build_config(self):
+        """Return nothing: the constructor knows all shapes."""
+        return {}
+
+    def build_from_config(self, config):
+        """Build from what the constructor was given."""
+        self.build()
+
+    def call(self, x, context=None, training=None):
+        """Return the log density of `x`, which may be the pair ``(x, context)``."""
+        x, context = _split(x, context)
+        context = self._context(context)
+        x = self._event(x)
+        door.check_pair(x, context, self.event_shape, self.context_shape)
+        return self._log_density(x, context)
+
+    def compute_output_shape(self, x_shape, context_shape=None):
+        """Return the batch shape of the events."""
+        if x_shape and isinstance(x_shape[0], (tuple, list)):
+            x_shape, context_shape = x_shape
+        batch = x_shape[: len(x_shape) - len(self.event_shape)]
+        return tuple(batch)
+
+    def _event(self, x, what="x"):
+        x = door.check_event(x, self.event_shape, self.variable_dtype, what)
+        return tf.cast(x, self.variable_dtype)
+
+    def _context(self, context):
+        context = door.check_context(context, self.context_shape, self.variable_dtype)
+        return None if context is None else tf.cast(context, self.variable_dtype)
+
+    def _log_density(self, x, context):
+        return self.distribution(context).log_prob(tf.identity(x))
+
+    # The public calls. Each goes through one compiled function, which is differentiable and may
+    # stand in another one; long tables pass through it chunk by chunk.
+
+    def log_prob(self, x, context=None, batch_size: int | None = None):
+        r"""Return :math:`\log p(x \mid c)` in nats.
+
+        Parameters
+        ----------
+        x : array or tf.Tensor
+            Events ``[..., *event_shape]``.
+        context : array or tf.Tensor, optional
+            Contexts ``[..., *context_shape]``; one row serves all events.
+        batch_size : int, optional
+            Rows to score at once; memory grows with it, results do not depend on it.
+
+        Returns
+        -------
+        tf.Tensor
+            Log densities ``[...]``; minus infinity outside the support.
+
+        Raises
+        ------
+        ValueError
+            If a shape does not fit, or a context is missing or not wanted.
+        """
+        x, context = _split(x, context)
+        if _symbolic(x):
+            return self(x, context=context)
+        return self._by_chunks("log_prob", self._log_density, x, context, batch_size)
+
+    def prob(self, x, context=None, batch_size: int | None = None):
+        """Return the density of `x`; see `log_prob`."""
+        return tf.exp(self.log_prob(x, context, batch_size))
+
+    def sample(self, sample_shape=(), seed=None, context=None):
+        """Draw events.
+
+        Parameters
+        ----------
+        sample_shape : int or tuple of int
+            Number of events, for each context where there is one.
+        seed : int or pair of int, optional
+            The same seed gives the same events, everywhere.
+        context : array or tf.Tensor, optional
+            Contexts ``[..., *context_shape]``.
+
+        Returns
+        -------
+        tf.Tensor
+            Events ``[*sample_shape, *batch of the context, *event_shape]``.
+
+        Raises
+        ------
+        ValueError
+            If the number is negative or a context is missing or not wanted.
+        """
+        return self._draw("sample", self._sample, sample_shape, seed, context)
+
+    def sample_and_log_prob(self, sample_shape=(), seed=None, context=None):
+        """Draw events and return their log densities, at the cost of drawing alone.
+
+        Parameters
+        ----------
+        sample_shape, seed, context
+            As in `sample`.
+
+        Returns
+        -------
+        tuple of tf.Tensor
+            Events as from `sample`, and their log densities.
+        """
+        return self._draw(
+            "sample_and_log_prob", self._sample_and_log_prob, sample_shape, seed, context
+        )
+
+    def _sample(self, shape, seed, context):
+        return self.distribution(context).sample(shape, seed=seed)
+
+    def _sample_and_log_prob(self, shape, seed, context):
+        return self.distribution(context).experimental_sample_and_log_prob(shape, seed=seed)
+
+    def _draw(self, name, function, shape, seed, context):
+        self.build()
+        shape = door.check_sample_shape(shape)
+        seed = door.check_seed(seed)
+        context = self._context(context)
+        if not tf.executing_eagerly():
+            return function(shape, seed, context)
+        # A tensor, so that another number of events does not mean another trace.
+        wanted = tf.constant(shape, tf.int32) if isinstance(shape, tuple) else shape
+        program = self._program(
+            name,
+            function,
+            3,
+            tf.TensorSpec(wanted.shape, tf.int32),
+            tf.TensorSpec([2], tf.int32),
+            *_specs(
+                context,
+                self._context_spec(context),
+                self.variable_dtype,
+            ),
+        )
+        return program(*_present(wanted, seed, context))
+
+    def _program(self, name, function, arguments, *signature):
+        key = (name, *signature)
+        program = self._programs.get(key)
+        if program is None:
+            # A signature means one trace for all sizes; it has no room for a context of None.
+            program = tf.function(
+                lambda *given: function(*given, *[None] * (arguments - len(given))),
+                input_signature=signature,
+                autograph=False,
+            )
+            self._programs.put(key, program)
+        return program
+
+    def _by_chunks(self, name, function, x, context, batch_size=None, what="x", event_shape=None):
+        self.build()
+        event_shape = self.event_shape if event_shape is None else event_shape
+        x = door.check_event(x, event_shape, self.variable_dtype, what)
+        context = door.check_context(context, self.context_shape, self.variable_dtype)
+        door.check_pair(x, context, event_shape, self.context_shape)
+        if not tf.executing_eagerly():
+            return function(self._cast(x), self._cast(context))
+        if batch_size is not None and batch_size < 1:
+            raise ValueError(f"batch_size must be a positive int; got {batch_size!r}.")
+        size = _ROWS_AT_ONCE if batch_size is None else batch_size
+        table = _Table(x, context, event_shape, self.context_shape)
+        program = self._program(
+            name,
+            function,
+            2,
+            tf.TensorSpec([None, *event_shape], self.variable_dtype),
+            *_specs(context, [None, *(self.context_shape or ())], self.variable_dtype),
+        )
+        parts = [
+            program(*_present(self._cast(events), self._cast(contexts)))
+            for events, contexts in table.chunks(size)
+        ]
+        return tf.nest.map_structure(table.restore, *parts)
+
+    def _context_spec(self, context):
+        if context is None:
+            return []
+        inner = list(self.context_shape)
+        return [None] * (context.shape.rank - len(inner)) + inner
+
+    def _cast(self, value):
+        return None if value is None else tf.cast(value, self.variable_dtype)
+
+
+class _Table:
+    """Events and contexts of any batch shape as rows, so that one trace serves all of them."""
+
+    def __init__(self, x, context, event_shape, context_shape):
+        self.batch = tuple(x.shape)[: len(x.shape) - len(event_shape)]
+        if context is not None:
+            context_batch = tuple(context.shape)[: len(context.shape) - len(context_shape)]
+            self.batch = np.broadcast_shapes(self.batch, context_batch)
+            x = _spread(x, (*self.batch, *event_shape))
+            if math.prod(context_batch) == 1:
+                context = _reshape(context, (1, *context_shape))
+            else:
+                context = _spread(context, (*self.batch, *context_shape))
+                context = _reshape(context, (math.prod(self.batch), *context_shape))
+        self.context = context
+        self.x = _reshape(x, (math.prod(self.batch), *event_shape))
+
+    def chunks(self, size):
+        """Yield the rows, at most `size` at a time; a table without rows is one chunk."""
+        shared = self.context is None or self.context.shape[0] == 1
+        for start in range(0, max(self.x.shape[0], 1), size):
+            rows = slice(start, start + size)
+            yield self.x[rows], self.context if shared else self.context[rows]
+
+    def restore(self, *parts):
+        """Return the answers for the chunks as one tensor of the batch shape."""
+        joined = parts[0] if len(parts) == 1 else tf.concat(parts, 0)
+        if len(self.batch) == 1:
+            return joined
+        return tf.reshape(joined, (*self.batch, *joined.shape[1:]))
+
+
+def _specs(context, shape, dtype) -> list:
+    return [] if context is None else [tf.TensorSpec(shape, dtype)]
+
+
+def _present(*values) -> list:
+    return [value for value in values if value is not None]
+
+
+def _reshape(value, shape):
+    if tuple(value.shape) == tuple(shape):
+        return value
+    return tf.reshape(value, shape) if tf.is_tensor(value) else np.reshape(value, shape)
+
+
+def _spread(value, shape):
+    if tuple(value.shape) == tuple(shape):
+        return value
+    return tf.broadcast_to(value, shape) if tf.is_tensor(value) else np.broadcast_to(value, shape)
+
+
+class _Programs:
+    """Compiled functions by name; opaque to Keras's and TensorFlow's tracking."""
+
+    __slots__ = ("by_name",)
+
+    def __init__(self):
+        self.by_name = {}
+
+    def get(self, name):
+        return self.by_name.get(name)
+
+    def put(self, name, program):
+        self.by_name[name] = program
+
+
+def _symbolic(x) -> bool:
+    return isinstance(x, keras.KerasTensor)
+
+
+def _split(x, context):
+    """Return ``(x, context)``, which Keras may hand over as one pair."""
+    if isinstance(x, (tuple, list)) and context is None and len(x) and not np.isscalar(x[0]):
+        paired = isinstance(x, tuple) or any(tf.is_tensor(p) or _symbolic(p) for p in x)
+        if paired and len(x) == 2:
+            return x[0], x[1]
+        if paired and len(x) == 1:
+            return x[0], None
+    return x, context

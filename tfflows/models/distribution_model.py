@@ -1,0 +1,219 @@
+"""Any TFP distribution as a model that Keras trains."""
+
+import keras
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from tfflows.distributions import FlowDistribution
+from tfflows.models.density_model import DensityModel
+from tfflows.saving.adoption import adopt_distribution
+from tfflows.saving.tfp_classes import public_name
+from tfflows.saving.tfp_config import from_config, to_config
+
+__all__ = ["DistributionModel"]
+
+
+@keras.saving.register_keras_serializable(package="tfflows")
+class DistributionModel(DensityModel):
+    r"""A TFP distribution, trained by Keras.
+
+    Everything that its ``log_prob`` uses becomes a weight of the model: tf.Variables, the weights
+    of TFP's own networks (which need neither an ``event_shape`` nor a call before) and Keras layers
+    behind a function. They are the distribution's own variables, not copies, so that after
+    training the distribution itself gives the trained density. The constraints that hold the masks
+    of ``tfb.AutoregressiveNetwork`` come along.
+
+    Parameters
+    ----------
+    distribution : tfd.Distribution
+        A distribution of events that are single arrays, with batch shape ``()``.
+    event_shape : int or tuple of int, optional
+        Shape of an event, where the distribution does not know it.
+    **kwargs
+        Keras's own arguments: ``name``, ``trainable``.
+
+    Raises
+    ------
+    TypeError
+        If `distribution` is not a TFP distribution, or a keras.Variable is a parameter of it or of
+        a part of it: TFP reads such a variable once and freezes it.
+    ValueError
+        If the distribution is a batch of distributions or a joint distribution, if its log_prob
+        uses a variable that cannot become a weight, or if it was made outside the scope of the
+        ``tf.distribute`` strategy that the model is made in. In `get_config`: if a part of it has
+        no name, such as a lambda.
+
+    Notes
+    -----
+    TFP keeps the results of bijectors in one global cache. The model, and what its
+    ``distribution()`` returns, ask about a fresh tensor each time and so follow the weights. A call
+    of your own distribution object on a tensor that it has seen before training is answered from
+    that cache; pass ``tf.identity(x)``.
+
+    Examples
+    --------
+    >>> import numpy as np, tensorflow as tf
+    >>> from tensorflow_probability import bijectors as tfb, distributions as tfd
+    >>> made = tfb.AutoregressiveNetwork(params=2, hidden_units=[8], activation="relu")
+    >>> flow = tfd.TransformedDistribution(
+    ...     tfd.MultivariateNormalDiag(loc=[0.0, 0.0]), tfb.MaskedAutoregressiveFlow(made))
+    >>> model = DistributionModel(flow)
+    >>> len(model.trainable_weights), model.log_prob(np.zeros([5, 2], np.float32)).shape
+    (4, TensorShape([5]))
+    """
+
+    def __init__(self, distribution: tfd.Distribution, event_shape=None, **kwargs):
+        if not isinstance(distribution, tfd.Distribution):
+            raise TypeError(
+                "DistributionModel takes a distribution of tensorflow_probability; got "
+                f"{type(distribution).__name__}."
+            )
+        _check_single(distribution)
+        dtype = tf.as_dtype(distribution.dtype)
+        kwargs.setdefault("dtype", dtype.name if dtype.is_floating else None)
+        shape = _event_shape(distribution) if event_shape is None else event_shape
+        super().__init__(shape, **kwargs)
+        if dtype.is_floating and self.variable_dtype != dtype.name:
+            raise ValueError(
+                f"the distribution computes in {dtype.name} and the model was asked for "
+                f"{self.variable_dtype}; leave dtype out, or make the distribution's parameters "
+                f"{self.variable_dtype}."
+            )
+        self.tfp_distribution = distribution
+        adopt_distribution(self, distribution, self.event_shape, scope=self.name)
+        self.built = True
+
+    def distribution(self, context=None) -> tfd.Distribution:
+        """Return the distribution, in a form that always follows the weights.
+
+        A tfd.TransformedDistribution comes back as one; any other kind has the methods of
+        tfd.Distribution.
+
+        Parameters
+        ----------
+        context : None
+            A distribution of TFP has no context.
+
+        Raises
+        ------
+        ValueError
+            If a context is given.
+        """
+        self._context(context)
+        given = self.tfp_distribution
+        if public_name(given) == "distributions.TransformedDistribution":
+            return FlowDistribution(
+                given.distribution,
+                given.bijector,
+                kwargs_split_fn=given.parameters["kwargs_split_fn"],
+                validate_args=given.validate_args,
+                name=given.name,
+            )
+        return _Fresh(given)
+
+    def get_config(self) -> dict:
+        """Return the constructor's arguments."""
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "event_shape": list(self.event_shape),
+            "distribution": to_config(self.tfp_distribution),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict) -> "DistributionModel":
+        """Build the model from `get_config`'s answer."""
+        return cls(**{**config, "distribution": from_config(config["distribution"])})
+
+
+def _check_single(distribution: tfd.Distribution) -> None:
+    if tf.nest.is_nested(distribution.dtype) or isinstance(distribution, tfd.JointDistribution):
+        raise ValueError(
+            f"{distribution.name} is a distribution of several arrays, and an event of a model is "
+            "one array; use tfd.Blockwise to join the parts to one vector."
+        )
+    batch = distribution.batch_shape
+    if batch.rank != 0:
+        raise ValueError(
+            f"{distribution.name} has batch shape {batch}: it is a batch of distributions of "
+            f"events of shape {distribution.event_shape}, and would give one density for each. If "
+            "these are the coordinates of one event, wrap it in tfd.Independent(distribution, "
+            f"reinterpreted_batch_ndims={batch.rank or 1})."
+        )
+
+
+def _event_shape(distribution: tfd.Distribution) -> tuple[int, ...]:
+    shape = distribution.event_shape
+    if not shape.is_fully_defined():
+        try:
+            shape = distribution.sample(seed=(0, 0)).shape
+        except (NotImplementedError, ValueError, tf.errors.InvalidArgumentError) as error:
+            raise ValueError(
+                f"{distribution.name} does not know the shape of its events; pass event_shape=..."
+            ) from error
+    return tuple(shape)
+
+
+def _asked_afresh(question: str):
+    def ask(self, value, **kwargs):
+        fresh = tf.cast(tf.identity(value), self.dtype)
+        return getattr(self._given, question)(fresh, **kwargs)
+
+    return ask
+
+
+def _passed_on(question: str):
+    def ask(self, **kwargs):
+        return getattr(self._given, question)(**kwargs)
+
+    return ask
+
+
+class _Fresh(tfd.Distribution):
+    """A distribution that hands another one a fresh tensor with each question."""
+
+    def __init__(self, distribution: tfd.Distribution):
+        self._given = distribution
+        super().__init__(
+            dtype=distribution.dtype,
+            reparameterization_type=distribution.reparameterization_type,
+            validate_args=distribution.validate_args,
+            allow_nan_stats=distribution.allow_nan_stats,
+            parameters={"distribution": distribution},
+            name=distribution.name,
+        )
+
+    def _batch_shape(self):
+        return self._given.batch_shape
+
+    def _batch_shape_tensor(self):
+        return self._given.batch_shape_tensor()
+
+    def _event_shape(self):
+        return self._given.event_shape
+
+    def _event_shape_tensor(self):
+        return self._given.event_shape_tensor()
+
+    def _sample_n(self, n, seed=None, **kwargs):
+        return self._given.sample(n, seed=seed, **kwargs)
+
+    def _sample_and_log_prob(self, sample_shape, seed, **kwargs):
+        return self._given.experimental_sample_and_log_prob(sample_shape, seed=seed, **kwargs)
+
+    def _default_event_space_bijector(self, *args, **kwargs):
+        return self._given.experimental_default_event_space_bijector(*args, **kwargs)
+
+    _log_prob = _asked_afresh("log_prob")
+    _prob = _asked_afresh("prob")
+    _log_cdf = _asked_afresh("log_cdf")
+    _cdf = _asked_afresh("cdf")
+    _log_survival_function = _asked_afresh("log_survival_function")
+    _survival_function = _asked_afresh("survival_function")
+    _quantile = _asked_afresh("quantile")
+    _mean = _passed_on("mean")
+    _variance = _passed_on("variance")
+    _stddev = _passed_on("stddev")
+    _covariance = _passed_on("covariance")
+    _mode = _passed_on("mode")
+    _entropy = _passed_on("entropy")

@@ -1,0 +1,192 @@
+"""The door: every input of a person is cast and checked here, once."""
+
+import operator
+import warnings
+
+import numpy as np
+import tensorflow as tf
+
+__all__ = [
+    "as_shape",
+    "check_context",
+    "check_event",
+    "check_finite",
+    "check_pair",
+    "check_sample_shape",
+    "check_seed",
+    "check_weight",
+]
+
+_WARNED: set[str] = set()
+
+
+def as_shape(shape, what: str) -> tuple[int, ...]:
+    """Return a shape given as an int or a sequence of ints as a tuple."""
+    try:
+        sizes = (
+            (operator.index(shape),) if np.ndim(shape) == 0 else tuple(map(operator.index, shape))
+        )
+    except TypeError:
+        raise TypeError(f"{what} must be an int or a tuple of ints; got {shape!r}.") from None
+    if any(size < 1 for size in sizes):
+        raise ValueError(f"{what} must hold positive sizes; got {shape!r}.")
+    return sizes
+
+
+def _convert(value, dtype: str, what: str):
+    """Return `value` as a tensor of `dtype`, or a NumPy array still to be cast chunk by chunk."""
+    if tf.is_tensor(value):
+        return tf.cast(value, dtype) if value.dtype != dtype else tf.convert_to_tensor(value)
+    if hasattr(value, "to_numpy"):
+        value = value.to_numpy()
+    typed = hasattr(value, "dtype")
+    try:
+        value = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{what} must be an array of numbers: {error}") from error
+    if value.dtype.kind not in "fiub":
+        raise ValueError(
+            f"{what} must hold numbers; got an array of type {value.dtype}. Encode categories as "
+            "numbers or one-hot columns first."
+        )
+    if typed and value.dtype == np.float64 and dtype == "float32" and what not in _WARNED:
+        _WARNED.add(what)
+        warnings.warn(
+            f"{what} is float64 and this model computes in float32: the values are rounded. Build "
+            'the model with dtype="float64" to keep them.',
+            stacklevel=4,
+        )
+    return value
+
+
+def check_event(x, event_shape: tuple, dtype: str, what: str = "x"):
+    """Return `x` with its last axes checked against `event_shape`."""
+    x = _convert(x, dtype, what)
+    rank = len(event_shape)
+    given = tuple(x.shape)
+    if len(given) < rank or any(
+        size is not None and size != wanted
+        for size, wanted in zip(given[len(given) - rank :], event_shape, strict=True)
+    ):
+        raise ValueError(
+            f"this flow models events of shape {event_shape}; {what} has shape {given}."
+        )
+    return x
+
+
+def check_context(context, context_shape: tuple | None, dtype: str):
+    """Return the context with its last axes checked against `context_shape`."""
+    if context_shape is None:
+        if context is not None:
+            raise ValueError(
+                "this flow takes no context, but one of shape "
+                f"{tuple(np.shape(context) if not tf.is_tensor(context) else context.shape)} was "
+                "given; build it with context_shape=..."
+            )
+        return None
+    inner = ", ".join(map(str, context_shape))
+    if context is None:
+        raise ValueError(f"this flow needs context of shape (..., {inner}); got None.")
+    context = _convert(context, dtype, "context")
+    given = tuple(context.shape)
+    rank = len(context_shape)
+    if len(given) < rank or any(
+        size is not None and size != wanted
+        for size, wanted in zip(given[len(given) - rank :], context_shape, strict=True)
+    ):
+        raise ValueError(f"expected context (..., {inner}), got {given}.")
+    return context
+
+
+def check_pair(x, context, event_shape: tuple, context_shape: tuple | None) -> None:
+    """Raise a ValueError unless the batches of `x` and `context` fit together."""
+    if context is None:
+        return
+    left = tuple(x.shape)[: len(x.shape) - len(event_shape)]
+    right = tuple(context.shape)[: len(context.shape) - len(context_shape)]
+    for one, other in zip(reversed(left), reversed(right), strict=False):
+        if None not in (one, other) and one != other and 1 not in (one, other):
+            raise ValueError(
+                f"x has batch shape {left} and context has batch shape {right}: give one context "
+                "for each event, or a single one for all."
+            )
+
+
+def check_finite(value, what: str) -> None:
+    """Raise a ValueError that counts the rows with NaN or infinity and names the first."""
+    value = np.asarray(value)
+    if value.dtype.kind != "f":
+        return
+    count, first = 0, None
+    for start in range(0, len(value), 65536):
+        part = value[start : start + 65536]
+        bad = ~np.isfinite(part).reshape(len(part), -1).all(1)
+        if bad.any():
+            count += int(bad.sum())
+            first = start + int(bad.argmax()) if first is None else first
+    if count:
+        rows = "row" if count == 1 else "rows"
+        raise ValueError(
+            f"{what} has {count} non-finite {rows} (first: row {first}). Drop or impute them."
+        )
+
+
+def check_weight(weight, rows: int):
+    """Return the sample weights as a float array of `rows` finite numbers, none negative."""
+    if weight is None:
+        return None
+    weight = np.asarray(weight, np.float32)
+    if weight.shape != (rows,):
+        raise ValueError(
+            f"sample_weight must have one weight for each of the {rows} rows of x, shape "
+            f"({rows},); got shape {weight.shape}."
+        )
+    bad = ~np.isfinite(weight) | (weight < 0)
+    if bad.any():
+        raise ValueError(
+            f"sample_weight must be finite and not negative; {int(bad.sum())} are not (first: row "
+            f"{int(bad.argmax())}, {weight[bad.argmax()]})."
+        )
+    if rows and not weight.any():
+        raise ValueError("sample_weight is zero for every row, so there is nothing to fit.")
+    return weight
+
+
+def check_seed(seed):
+    """Return a stateless seed, int32 of shape [2]; None draws one from TensorFlow's global state."""
+    if seed is None:
+        return tf.random.uniform([2], minval=tf.int32.min, maxval=tf.int32.max, dtype=tf.int32)
+    if tf.is_tensor(seed):
+        seed = tf.cast(seed, tf.int32)
+        if seed.shape.rank == 0:
+            return tf.stack([tf.zeros([], tf.int32), seed])
+    elif np.ndim(seed) == 0:
+        try:
+            number = operator.index(seed)
+        except TypeError:
+            raise TypeError(f"seed must be an int or two ints; got {seed!r}.") from None
+        if not -(2**31) <= number < 2**31:
+            raise ValueError(f"seed must fit in 32 bits; got {number}.")
+        return tf.constant([0, number], tf.int32)
+    else:
+        seed = tf.convert_to_tensor(seed, tf.int32)
+    if seed.shape != (2,):
+        raise ValueError(f"seed must be an int or two ints; got shape {tuple(seed.shape)}.")
+    return seed
+
+
+def check_sample_shape(shape) -> tuple | tf.Tensor:
+    """Return a sample shape given as an int or a sequence of ints as a tuple."""
+    if tf.is_tensor(shape):
+        return tf.reshape(tf.cast(shape, tf.int32), [-1])
+    try:
+        sizes = (
+            (operator.index(shape),) if np.ndim(shape) == 0 else tuple(map(operator.index, shape))
+        )
+    except TypeError:
+        raise TypeError(
+            f"the number of samples must be an int or a tuple of ints; got {shape!r}."
+        ) from None
+    if any(size < 0 for size in sizes):
+        raise ValueError(f"the number of samples must not be negative; got {shape!r}.")
+    return sizes

@@ -1,0 +1,401 @@
+"""The flow: a chain of bijector layers over a base distribution."""
+
+import warnings
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
+
+from tfflows.distributions import FlowDistribution, StandardNormal
+from tfflows.layers.base import BijectorLayer
+from tfflows.layers.masked_autoregressive import revive
+from tfflows.layers.standardize import Standardize
+from tfflows.layers.static import Static
+from tfflows.models.base_distribution import BaseDistribution
+from tfflows.models.density_model import DensityModel
+
+__all__ = ["Flow"]
+
+_CHECKED_ROWS = 10_000
+
+
+@keras.saving.register_keras_serializable(package="tfflows")
+class Flow(DensityModel):
+    r"""A normalizing flow: a chain of bijectors that carries a base distribution to the data.
+
+    .. math::
+        x = (b_1 \circ b_2 \circ \dots \circ b_K)(z), \qquad
+        \log p(x) = \log p_0(z) + \sum_k \log\left|\det \frac{\partial b_k^{-1}}{\partial x_k}\right|
+
+    Parameters
+    ----------
+    bijectors : sequence of BijectorLayer or tfb.Bijector
+        As in ``tfb.Chain``: the first is nearest the data, the last nearest the base. TFP
+        bijectors stand in the list as they are; their variables train.
+    event_shape : int or tuple of int
+        Shape of an event.
+    context_shape : int or tuple of int, optional
+        Shape of a context, which reaches every layer that has parameters.
+    base : tfd.Distribution, optional
+        Distribution of the latent points; by default standard normal. Its variables train.
+    context_network : keras.Model or keras.layers.Layer, optional
+        Embeds contexts ``[B, *context_shape]`` once, for all layers.
+    standardize_context : bool
+        Whether `adapt` and `fit` standardize the context.
+    **kwargs
+        Keras's own arguments: ``name``, ``dtype``.
+
+    Raises
+    ------
+    TypeError
+        If an entry is neither a layer nor a TFP bijector.
+    ValueError
+        If a layer stands in the list twice, or shapes or types do not fit together.
+
+    References
+    ----------
+    Papamakarios et al. (2021), "Normalizing Flows for Probabilistic Modeling and Inference",
+    arXiv:1912.02762.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> from tensorflow_probability import bijectors as tfb
+    >>> from tfflows import layers, univariates
+    >>> flow = Flow(
+    ...     [layers.MaskedAutoregressive(univariates.Affine()), tfb.Permute([1, 0]),
+    ...      layers.MaskedAutoregressive(univariates.Affine())],
+    ...     event_shape=2)
+    >>> flow.sample(1000, seed=0).shape
+    TensorShape([1000, 2])
+    >>> round(float(flow.log_prob(tf.zeros([2]))), 4)
+    -1.8379
+    """
+
+    def __init__(
+        self,
+        bijectors,
+        event_shape,
+        context_shape=None,
+        base: tfd.Distribution | None = None,
+        context_network=None,
+        standardize_context: bool = True,
+        **kwargs,
+    ):
+        super().__init__(event_shape, context_shape, **kwargs)
+        self.bijector_layers = [self._as_layer(entry) for entry in _entries(bijectors)]
+        seen = set()
+        for layer in self.bijector_layers:
+            if id(layer) in seen:
+                raise ValueError(
+                    f"the layer {layer.name!r} stands in the flow twice and would share its weights; "
+                    "build separate layers."
+                )
+            seen.add(id(layer))
+        self.standardize_context = standardize_context
+        self.context_standardize = None
+        self.context_network = context_network
+        inner_context = self.context_shape
+        if self.context_shape is None:
+            if context_network is not None:
+                raise ValueError("context_network needs context_shape=..., the shape it embeds.")
+        else:
+            if standardize_context:
+                self.context_standardize = Standardize(
+                    dtype=self.variable_dtype, name="context_standardize"
+                )
+                self.context_standardize.build(self.context_shape)
+            if context_network is not None:
+                inner_context = self._probe_context_network()
+        shape = self.event_shape
+        for layer in self.bijector_layers:
+            shape = self._build_layer(layer, shape, inner_context)
+        self._latent_shape = shape
+        self.base = BaseDistribution(
+            StandardNormal(shape, self.variable_dtype) if base is None else base
+        )
+        self._given_base = base is not None
+        self.base.check(shape, self.variable_dtype)
+        if self.base.is_bounded and any(not isinstance(b, Static) for b in self.bijector_layers):
+            warnings.warn(
+                f"the base {self.base.name} has bounded support, and layers may map data outside "
+                "it, where the density is zero. Use an unbounded base, or see that the layers stay "
+                "within the box.",
+                stacklevel=2,
+            )
+        self.built = True
+
+    def _as_layer(self, entry) -> BijectorLayer:
+        if isinstance(entry, BijectorLayer):
+            return entry
+        if isinstance(entry, tfb.Bijector):
+            return Static(entry, dtype=self.variable_dtype)
+        hint = f" Did you mean {entry.__name__}()?" if isinstance(entry, type) else ""
+        raise TypeError(
+            "a flow is made of tfflows layers and TFP bijectors; got "
+            f"{entry!r} of type {type(entry).__name__}.{hint}"
+        )
+
+    def _probe_context_network(self) -> tuple:
+        features = self.context_network(tf.zeros([1, *self.context_shape], self.variable_dtype))
+        if features.shape.rank is None or features.shape.rank < 2:
+            raise ValueError(
+                "context_network must map a batch of contexts to a batch of features, shape "
+                f"(batch, features); got {tuple(features.shape)}."
+            )
+        return tuple(features.shape[1:])
+
+    def _build_layer(self, layer, shape, context_shape) -> tuple:
+        if layer.variable_dtype != self.variable_dtype:
+            raise ValueError(
+                f"the layer {layer.name!r} computes in {layer.variable_dtype} and the flow in "
+                f"{self.variable_dtype}; build both with the same dtype=..."
+            )
+        # Keras rebuilds the layers of a loaded model before it calls the constructor.
+        if not layer.built:
+            layer.build(shape, context_shape)
+        known = getattr(layer, "event_shape", shape)
+        if tuple(known) != tuple(shape):
+            raise ValueError(
+                f"the layer {layer.name!r} was built for events of shape {tuple(known)}, and the "
+                f"flow hands it events of shape {tuple(shape)}."
+            )
+        return tuple(layer.latent_shape(shape))
+
+    # the distribution
+
+    def embed(self, context):
+        """Return the context as the layers see it: standardized, then embedded, once."""
+        context = self._context(context)
+        if context is None:
+            return None
+        if self.context_standardize is not None:
+            context = self.context_standardize.bijector().inverse(context)
+        if self.context_network is not None:
+            rank = len(self.context_shape)
+            batch = tf.shape(context)[: context.shape.rank - rank]
+            rows = (
+                tf.reshape(context, tf.concat([[-1], self.context_shape], 0))
+                if (context.shape.rank != rank + 1)
+                else context
+            )
+            features = tf.cast(self.context_network(rows), self.variable_dtype)
+            if context.shape.rank != rank + 1:
+                features = tf.reshape(features, tf.concat([batch, features.shape[1:]], 0))
+            context = features
+        return context
+
+    def bijector(self, context=None) -> tfb.Bijector:
+        """Return the chain of bijectors, latent to data, that the weights describe now."""
+        context = self.embed(context)
+        return tfb.Chain([layer.bijector(context) for layer in self.bijector_layers])
+
+    def distribution(self, context=None) -> tfd.TransformedDistribution:
+        """Return the transformed distribution that the weights describe now.
+
+        It is valid until the weights change; the model's own calls always follow them.
+
+        Parameters
+        ----------
+        context : array or tf.Tensor, optional
+            Contexts ``[..., *context_shape]``, the batch of the distribution.
+        """
+        return FlowDistribution(self.base.distribution, self.bijector(context), name=self.name)
+
+    # points
+
+    def forward(self, z, context=None, batch_size: int | None = None):
+        """Map latent points ``[..., *latent shape]`` to data.
+
+        Parameters
+        ----------
+        z : array or tf.Tensor
+            Latent points.
+        context : array or tf.Tensor, optional
+            Contexts ``[..., *context_shape]``.
+        batch_size : int, optional
+            Rows to map at once.
+        """
+        return self._by_chunks(
+            "forward",
+            lambda z, c: self.bijector(c).forward(tf.identity(z)),
+            z,
+            context,
+            batch_size,
+            "z",
+            self._latent_shape,
+        )
+
+    def inverse(self, x, context=None, batch_size: int | None = None):
+        """Map data ``[..., *event_shape]`` to latent points.
+
+        Parameters
+        ----------
+        x : array or tf.Tensor
+            Events.
+        context : array or tf.Tensor, optional
+            Contexts ``[..., *context_shape]``.
+        batch_size : int, optional
+            Rows to map at once.
+        """
+        return self._by_chunks(
+            "inverse", lambda x, c: self.bijector(c).inverse(tf.identity(x)), x, context, batch_size
+        )
+
+    def intermediate(self, z, context=None, batch_size: int | None = None) -> list:
+        """Return the points on the way from latent to data: `z`, then after each bijector.
+
+        Parameters
+        ----------
+        z : array or tf.Tensor
+            Latent points.
+        context : array or tf.Tensor, optional
+            Contexts ``[..., *context_shape]``.
+        batch_size : int, optional
+            Rows to map at once.
+
+        Returns
+        -------
+        list of tf.Tensor
+            One more than there are bijectors; the last are the data.
+        """
+        return self._by_chunks(
+            "intermediate", self._intermediate, z, context, batch_size, "z", self._latent_shape
+        )
+
+    def _intermediate(self, z, context):
+        context = self.embed(context)
+        points = [tf.identity(z)]
+        for layer in reversed(self.bijector_layers):
+            points.append(layer.bijector(context).forward(points[-1]))
+        return points
+
+    # data
+
+    @property
+    def needs_adapt(self) -> bool:
+        """Whether a layer, or the standardization of the context, still waits to see data."""
+        waiting = self.context_standardize is not None and self.context_standardize.needs_adapt
+        return waiting or any(layer.needs_adapt for layer in self.bijector_layers)
+
+    def _waiting(self) -> str:
+        names = [layer.name for layer in self.bijector_layers if layer.needs_adapt]
+        if self.context_standardize is not None and self.context_standardize.needs_adapt:
+            names.append(self.context_standardize.name)
+        return (
+            f"the layers {', '.join(map(repr, names))}"
+            if len(names) > 1
+            else f"the layer {names[0]!r}"
+        )
+
+    def _adapt(self, x, context, sample_weight):
+        """Adapt layer by layer from the data on, each to the data as those before it leave them."""
+        if self.context_standardize is not None:
+            self.context_standardize.adapt(context, None, sample_weight)
+        adapting = _last(self.bijector_layers, lambda layer: layer.needs_adapt)
+        boxed = _last(self.bijector_layers, lambda layer: _box(layer) is not None)
+        for index, layer in enumerate(self.bijector_layers[: max(adapting, boxed) + 1]):
+            if index == adapting + 1 and len(x) > _CHECKED_ROWS:
+                # What is left is to look at where the data lie; a part of the rows will do.
+                chosen = slice(None, None, len(x) // _CHECKED_ROWS)
+                x = x[chosen]
+                context = None if context is None else context[chosen]
+                sample_weight = None if sample_weight is None else sample_weight[chosen]
+            if index <= adapting:
+                layer.adapt(x, self._embedded(context), sample_weight)
+            _warn_outside(layer, x)
+            x = self._pull_back(layer, x, context)
+
+    def _embedded(self, context):
+        return None if context is None else self.embed(context)
+
+    def _pull_back(self, layer, x, context):
+        parts = []
+        for start in range(0, len(x), 65536):
+            rows = slice(start, start + 65536)
+            c = None if context is None else self.embed(context[rows])
+            parts.append(layer.bijector(c).inverse(tf.constant(x[rows])).numpy())
+        return np.concatenate(parts)
+
+    def first_non_finite(self, x, context=None) -> str:
+        """Name the first layer whose output is not finite for a row of `x`; else an empty string."""
+        for start in range(0, len(x), 65536):
+            part = slice(start, start + 65536)
+            c = None if context is None else self.embed(tf.constant(context[part]))
+            value = tf.constant(x[part])
+            for layer in self.bijector_layers:
+                value = layer.bijector(c).inverse(tf.identity(value))
+                bad = ~np.isfinite(value.numpy()).reshape(len(value), -1).all(1)
+                if bad.any():
+                    return (
+                        f"The layer {layer.name!r} is the first whose output is not finite "
+                        f"({int(bad.sum())} rows, first: row {start + int(bad.argmax())})."
+                    )
+        return ""
+
+    # saving
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {
+            "name": self.name,
+            "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
+            "trainable": self.trainable,
+            "bijectors": [keras.saving.serialize_keras_object(b) for b in self.bijector_layers],
+            "event_shape": self.event_shape,
+            "context_shape": self.context_shape,
+            "base": keras.saving.serialize_keras_object(self.base) if self._given_base else None,
+            "context_network": (
+                None
+                if self.context_network is None
+                else keras.saving.serialize_keras_object(self.context_network)
+            ),
+            "standardize_context": self.standardize_context,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Build the flow from `get_config`'s answer."""
+        config = dict(config)
+        config["bijectors"] = [revive(b) for b in config["bijectors"]]
+        config["dtype"] = revive(config["dtype"])
+        config["context_network"] = revive(config["context_network"])
+        base = revive(config["base"])
+        config["base"] = base
+        return cls(**config)
+
+
+def _entries(bijectors) -> list:
+    if isinstance(bijectors, (BijectorLayer, tfb.Bijector)):
+        return [bijectors]
+    try:
+        return list(bijectors)
+    except TypeError:
+        raise TypeError(
+            f"bijectors must be a list of tfflows layers and TFP bijectors; got {bijectors!r}."
+        ) from None
+
+
+def _box(layer):
+    """Return the half-width of the box a layer bends the data in, or None."""
+    return getattr(getattr(layer, "univariate", None), "bound", None)
+
+
+def _last(layers, has) -> int:
+    return max((index for index, layer in enumerate(layers) if has(layer)), default=-1)
+
+
+def _warn_outside(layer, x) -> None:
+    bound = _box(layer)
+    if bound is None:
+        return
+    share = float(np.mean(np.abs(x) > bound))
+    if share > 0.01:
+        warnings.warn(
+            f"{100 * share:.1f} % of the values that reach the layer {layer.name!r} lie outside its "
+            f"box of ±{bound}, where it is linear. Put tfflows.layers.Standardize() nearest the "
+            "data, or widen bound=.",
+            stacklevel=6,
+        )

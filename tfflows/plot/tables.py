@@ -1,0 +1,139 @@
+"""Data and samples of a model, pair of columns by pair of columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfflows.plot.style import BLUE, ORANGE, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def pairs(
+    data: np.ndarray,
+    samples: np.ndarray,
+    columns: Sequence[str] | None = None,
+    points: int = 1000,
+    most: int = 8,
+) -> Figure:
+    """Plot data against samples: histograms on the diagonal, scatter plots below it.
+
+    A scatter plot shows equally many rows of both, neither on top of the other, so that a good
+    fit is two clouds that cannot be told apart.
+
+    Parameters
+    ----------
+    data : array_like
+        Rows ``[n, columns]``.
+    samples : array_like
+        Rows ``[m, columns]`` drawn from the model.
+    columns : sequence of str, optional
+        Names of the columns, with units where they have any.
+    points : int
+        Most rows of each kind drawn as dots, chosen at random; histograms use all rows.
+    most : int
+        Most columns shown; of a wider table the first.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+
+    Raises
+    ------
+    ValueError
+        If data and samples are not tables with the same columns, or names are missing.
+
+    Examples
+    --------
+    >>> import numpy as np, tfflows.plot
+    >>> rng = np.random.default_rng(0)
+    >>> figure = tfflows.plot.pairs(rng.normal(size=(50, 3)), rng.normal(size=(50, 3)))
+    >>> len(figure.axes)
+    6
+    """
+    data, samples = np.asarray(data), np.asarray(samples)
+    if data.ndim != 2 or samples.ndim != 2 or data.shape[1] != samples.shape[1]:
+        raise ValueError(
+            "expected two tables with the same columns; "
+            f"data has shape {data.shape}, samples have shape {samples.shape}"
+        )
+    if columns is None:
+        columns = [f"x{k}" for k in range(data.shape[1])]
+    if len(columns) != data.shape[1]:
+        raise ValueError(f"expected {data.shape[1]} column names; got {list(columns)}")
+    if not len(data) or not len(samples):
+        raise ValueError(f"nothing to draw: {len(data)} rows of data, {len(samples)} samples")
+    shown = min(data.shape[1], most)
+    figure = new_figure(2.0 * max(shown, 2) + 1.0, 2.0 * max(shown, 2))
+    grid = figure.add_gridspec(shown, shown)
+    dots, colors = _interleaved(data, samples, points)
+    limits = [_limits(data[:, k], samples[:, k]) for k in range(shown)]
+    for row in range(shown):
+        for column in range(row + 1):
+            ax = figure.add_subplot(grid[row, column])
+            ax.set_xlim(limits[column])
+            if row == column:
+                _histograms(ax, data[:, row], samples[:, row], limits[row])
+            else:
+                ax.set_ylim(limits[row])
+                ax.scatter(dots[:, column], dots[:, row], s=4, c=colors, alpha=0.6, lw=0)
+            ax.tick_params(labelsize=7, labelbottom=row == shown - 1)
+            if row == shown - 1:
+                ax.set_xlabel(columns[column], fontsize=8)
+            if row == column:
+                ax.set_yticks([])
+                ax.spines[["top", "right", "left"]].set_visible(False)
+            else:
+                ax.tick_params(labelleft=column == 0)
+            if column == 0:
+                ax.set_ylabel("share" if row == 0 else columns[row], fontsize=8)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="upper right", frameon=False)
+    if shown < data.shape[1]:
+        figure.suptitle(f"first {shown} of {data.shape[1]} columns", fontsize=9)
+    return figure
+
+
+def _interleaved(data: np.ndarray, samples: np.ndarray, points: int) -> tuple[np.ndarray, list]:
+    """Equally many rows of both in one random order, and the color of each."""
+    rng = np.random.default_rng(0)
+    count = min(points, len(data), len(samples))
+    chosen = [rng.choice(len(rows), count, replace=False) for rows in (data, samples)]
+    dots = np.concatenate([data[chosen[0]], samples[chosen[1]]])
+    order = rng.permutation(2 * count)
+    return dots[order], [BLUE if k < count else ORANGE for k in order]
+
+
+def _limits(data: np.ndarray, samples: np.ndarray) -> tuple[float, float]:
+    """Range that holds the data and all but the outermost samples."""
+    low = min(data.min(), np.quantile(samples, 0.005))
+    high = max(data.max(), np.quantile(samples, 0.995))
+    margin = 0.05 * (high - low) or 0.5
+    return float(low - margin), float(high + margin)
+
+
+def _histograms(ax, data: np.ndarray, samples: np.ndarray, limits: tuple[float, float]) -> None:
+    """Two histograms on common bins, each as shares of its own rows."""
+    bins = np.linspace(*limits, 41)
+    ax.hist(
+        data,
+        bins,
+        weights=np.full(len(data), 1.0 / len(data)),
+        color=BLUE,
+        alpha=0.45,
+        label="data",
+    )
+    ax.hist(
+        samples,
+        bins,
+        weights=np.full(len(samples), 1.0 / len(samples)),
+        color=ORANGE,
+        histtype="step",
+        lw=1.5,
+        label="samples",
+    )

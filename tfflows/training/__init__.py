@@ -1,0 +1,5 @@
+"""The loop behind `fit`: batches and losses, not flows."""
+
+from tfflows.training.trainer import Trainer
+
+__all__ = ["Trainer"]

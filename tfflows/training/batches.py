@@ -1,0 +1,91 @@
+"""Batches of arrays as `tf.data`: shuffled by seed and epoch, without a Python loop."""
+
+import math
+
+import tensorflow as tf
+
+__all__ = ["batch_stream", "block_stream", "steps_in_epoch"]
+
+
+def steps_in_epoch(rows: int, batch_size: int) -> int:
+    """Return the number of batches that cover `rows`, the ragged last one included."""
+    return math.ceil(rows / batch_size)
+
+
+def _order(rows: int, seed: int, epoch, shuffle: bool):
+    order = tf.range(rows)
+    if not shuffle:
+        return order
+    # Keras reshuffles from its own state, which after seeding repeats in every epoch.
+    return tf.random.experimental.stateless_shuffle(
+        order, seed=tf.stack([tf.cast(seed, tf.int32), tf.cast(epoch, tf.int32)])
+    )
+
+
+def _epochs(first_epoch: int):
+    return tf.data.Dataset.range(first_epoch, tf.int32.max)
+
+
+def batch_stream(arrays: tuple, batch_size: int, seed: int, shuffle: bool, first_epoch: int = 0):
+    """Return an endless dataset of batches of the rows of `arrays`, epoch after epoch.
+
+    Parameters
+    ----------
+    arrays : tuple of tf.Tensor or None
+        ``(x, context, sample_weight)`` with the same number of rows; the latter two may be None.
+    batch_size : int
+        Rows in a batch; the last batch of an epoch holds what is left.
+    seed : int
+        Seed; the order of an epoch depends on the seed and the epoch alone.
+    shuffle : bool
+        Whether to shuffle at all.
+    first_epoch : int
+        Epoch to begin with.
+    """
+    rows = int(next(a for a in arrays if a is not None).shape[0])
+
+    def one_epoch(epoch):
+        order = tf.data.Dataset.from_tensor_slices(_order(rows, seed, epoch, shuffle))
+        return order.batch(batch_size)
+
+    x, context, weight = arrays
+
+    def gather(index):
+        batch = tf.gather(x, index)
+        if context is None and weight is None:
+            return (batch,)
+        c = None if context is None else tf.gather(context, index)
+        return (batch, c) if weight is None else (batch, c, tf.gather(weight, index))
+
+    return (
+        _epochs(first_epoch)
+        .flat_map(one_epoch)
+        .map(gather, tf.data.AUTOTUNE)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def block_stream(
+    rows: int, batch_size: int, block: int, seed: int, shuffle: bool, first_epoch: int = 0
+):
+    """Return an endless dataset of blocks of batches of row numbers.
+
+    An element is ``(index [block, batch_size], real [block, batch_size], steps)``. A ragged last
+    batch is filled with copies of a real row, marked by ``real = 0``; a ragged last block is filled
+    with batches that `steps` excludes.
+    """
+    steps = steps_in_epoch(rows, batch_size)
+    blocks = math.ceil(steps / block)
+    missing = blocks * block * batch_size - rows
+
+    def one_epoch(epoch):
+        order = _order(rows, seed, epoch, shuffle)
+        index = tf.concat([order, tf.fill([missing], order[0])], 0)
+        real = tf.concat([tf.ones([rows]), tf.zeros([missing])], 0)
+        shape = [blocks, block, batch_size]
+        count = tf.minimum(block, steps - block * tf.range(blocks))
+        return tf.data.Dataset.from_tensor_slices(
+            (tf.reshape(index, shape), tf.reshape(real, shape), count)
+        )
+
+    return _epochs(first_epoch).flat_map(one_epoch).prefetch(2)

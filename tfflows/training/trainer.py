@@ -1,0 +1,276 @@
+"""A Keras model trained on log densities: weighted losses, and a stop at the first infinity."""
+
+import keras
+import tensorflow as tf
+
+from tfflows.losses import NegativeLogLikelihood, weighted_mean, weighted_sum
+from tfflows.metrics import BitsPerDimension
+from tfflows.training.guard import FiniteGuard, Progress
+
+__all__ = ["Trainer"]
+
+
+class Trainer(keras.Model):
+    """A model whose output is a log density and whose loss needs no targets.
+
+    The second entry of a batch, Keras's targets, is the context. The loss is
+    ``sum(w * loss) / sum(w)`` over all replicas, plus whatever layers add.
+    """
+
+    def compile(
+        self,
+        optimizer="adam",
+        loss=None,
+        metrics=None,
+        *,
+        weighted_metrics=None,
+        run_eagerly: bool = False,
+        steps_per_execution="auto",
+        jit_compile="auto",
+        **kwargs,
+    ) -> None:
+        """Configure training.
+
+        Parameters
+        ----------
+        optimizer : str or keras.optimizers.Optimizer
+            A Keras 3 optimizer.
+        loss : callable or keras.losses.Loss, optional
+            ``f(y, log_prob)`` that returns one value for each row; y is the context. By default
+            the negative log-likelihood.
+        metrics, weighted_metrics : list, optional
+            tfflows metrics, your own Keras metrics, or callables ``f(y, log_prob)`` that return one
+            value for each row. All are weighted by the sample weights.
+        run_eagerly : bool
+            Run step by step in Python, to debug.
+        steps_per_execution : "auto" or int
+            Batches in one call of the compiled program; "auto" chooses.
+        jit_compile : "auto" or bool
+            Whether XLA compiles the program.
+        **kwargs
+            Keras's own further arguments.
+
+        Raises
+        ------
+        TypeError
+            If the optimizer is not one of Keras 3, or the loss is neither callable nor a loss.
+        ValueError
+            If a loss or metric compares targets with predictions.
+        """
+        optimizer = check_optimizer(optimizer)
+        loss = check_loss(loss)
+        metrics = [check_metric(m) for m in [*_listed(metrics), *_listed(weighted_metrics)]]
+        for metric in metrics:
+            if isinstance(metric, BitsPerDimension) and metric.dimensions is None:
+                metric.dimensions = self.event_size
+        self._auto_steps = steps_per_execution == "auto"
+        self._auto_jit = jit_compile == "auto"
+        if not self._auto_steps and (
+            not isinstance(steps_per_execution, int) or steps_per_execution < 1
+        ):
+            raise ValueError(
+                'steps_per_execution must be "auto" or a positive int; got '
+                f"{steps_per_execution!r}."
+            )
+        super().compile(
+            optimizer=optimizer,
+            loss=loss,
+            weighted_metrics=metrics or None,
+            run_eagerly=run_eagerly,
+            steps_per_execution=1 if self._auto_steps else steps_per_execution,
+            jit_compile=jit_compile,
+            **kwargs,
+        )
+
+    def get_compile_config(self):
+        """Return the arguments of `compile`."""
+        config = super().get_compile_config()
+        if config:
+            config["steps_per_execution"] = "auto" if self._auto_steps else self.steps_per_execution
+            config["jit_compile"] = "auto" if self._auto_jit else self.jit_compile
+        return config
+
+    def compile_from_config(self, config):
+        """Compile as `get_compile_config` describes."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.optimizer is not None and self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    @property
+    def guard(self) -> FiniteGuard:
+        """The guard that stops training at the first value that is not finite."""
+        if getattr(self, "_guard", None) is None:
+            with self.distribute_strategy.scope():
+                self._guard = FiniteGuard()
+        return self._guard
+
+    @property
+    def progress(self) -> Progress:
+        """Where the run is."""
+        if getattr(self, "_progress", None) is None:
+            self._progress = Progress()
+        return self._progress
+
+    def row_losses(self, context, log_prob):
+        """Return the loss of each row."""
+        loss = self.loss
+        values = (loss.call if isinstance(loss, keras.losses.Loss) else loss)(
+            tf.zeros_like(log_prob) if context is None else context, log_prob
+        )
+        values = tf.convert_to_tensor(values)
+        if values.shape.rank != log_prob.shape.rank:
+            raise ValueError(
+                "the loss must return one value for each row, so that sample weights can apply; it "
+                f"returned shape {tuple(values.shape)} for log densities of shape "
+                f"{tuple(log_prob.shape)}. Drop the mean."
+            )
+        return values
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Return the weighted mean loss over all replicas, with the losses that layers add."""
+        rows = self.row_losses(y, y_pred)
+        strategy = tf.distribute.get_replica_context()
+        replicas = strategy.num_replicas_in_sync
+        if replicas == 1:
+            total = weighted_mean(rows, sample_weight)
+        else:
+            weight = (
+                tf.ones_like(rows) if sample_weight is None else tf.cast(sample_weight, rows.dtype)
+            )
+            everywhere = strategy.all_reduce(tf.distribute.ReduceOp.SUM, tf.reduce_sum(weight))
+            # The replicas' gradients are added up, so each divides by the weight of all.
+            total = tf.math.divide_no_nan(weighted_sum(rows, weight), everywhere)
+        for extra in self.losses:
+            total += tf.cast(extra, total.dtype) / replicas
+        return total
+
+    def train_step(self, data):
+        """Take one optimizer step on a batch ``(x, context, sample_weight)``."""
+        x, context, weight = keras.utils.unpack_x_y_sample_weight(data)
+        replicas = tf.distribute.get_replica_context().num_replicas_in_sync
+        with tf.GradientTape() as tape:
+            log_prob = self(x, context=context, training=True)
+            loss = self.compute_loss(x, context, log_prob, weight, training=True)
+            scaled = self.optimizer.scale_loss(loss)
+        variables = self.trainable_variables
+        if not variables:
+            raise ValueError(
+                "this model has no trainable weights, so training would change nothing. Unfreeze a "
+                "layer, or use evaluate()."
+            )
+        gradients = tape.gradient(scaled, variables)
+        squares = [
+            tf.reduce_sum(tf.square(tf.convert_to_tensor(g))) for g in gradients if g is not None
+        ]
+        finite = tf.math.is_finite(loss) & tf.math.is_finite(tf.add_n(squares))
+        if replicas > 1:
+            count = tf.distribute.get_replica_context().all_reduce(
+                tf.distribute.ReduceOp.SUM, tf.cast(finite, tf.float32)
+            )
+            finite = count >= replicas
+            gradients = [
+                None if g is None else tf.where(finite, g, tf.zeros_like(g)) for g in gradients
+            ]
+        self.guard.apply(
+            finite, lambda: self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        )
+        return self._track(x, context, log_prob, weight, loss * replicas)
+
+    def test_step(self, data):
+        """Score one batch."""
+        x, context, weight = keras.utils.unpack_x_y_sample_weight(data)
+        log_prob = self(x, context=context, training=False)
+        loss = self.compute_loss(x, context, log_prob, weight, training=False)
+        replicas = tf.distribute.get_replica_context().num_replicas_in_sync
+        return self._track(x, context, log_prob, weight, loss * replicas)
+
+    def _track(self, x, context, log_prob, weight, loss):
+        total = tf.size(log_prob) if weight is None else tf.reduce_sum(weight)
+        for metric in self.metrics:
+            if metric.name == "loss":
+                metric.update_state(loss, sample_weight=tf.cast(total, loss.dtype))
+        return self.compute_metrics(x, tf.zeros_like(log_prob), log_prob, weight)
+
+    def make_train_function(self, force: bool = False):
+        """Compile the training step; the result stops at the first value that is not finite."""
+        if self.train_function is not None and not force:
+            return self.train_function
+        guard = self.guard
+        guard.reset()
+        super().make_train_function(force=force)
+        plain = self.train_function
+
+        def train_function(iterator):
+            logs = plain(iterator)
+            if guard.tripped.numpy():
+                guard.reset()
+                self.raise_non_finite()
+            return logs
+
+        self.train_function = train_function
+        return train_function
+
+    def raise_non_finite(self):
+        """Raise a FloatingPointError that says where training met a value that is not finite."""
+        step = int(self.optimizer.iterations.numpy()) - self.progress.first_step
+        raise FloatingPointError(
+            f"the loss or its gradient became non-finite in epoch {self.progress.epoch + 1}, batch "
+            f"{step + 1}. The weights from before that batch are kept. " + self.explain_non_finite()
+        )
+
+    def explain_non_finite(self) -> str:
+        """Say what can be said about the cause of a value that is not finite."""
+        return "Try a smaller learning rate or gradient clipping (clipnorm)."
+
+
+def _listed(values):
+    if values is None:
+        return []
+    return list(values) if isinstance(values, (list, tuple)) else [values]
+
+
+def check_optimizer(optimizer):
+    """Return `optimizer`, or raise a TypeError if it belongs to another Keras."""
+    if isinstance(optimizer, (str, dict, keras.optimizers.Optimizer)):
+        return optimizer
+    raise TypeError(
+        f"optimizer must be a Keras 3 optimizer (keras.optimizers.Adam(...)) or its name; got "
+        f"{type(optimizer).__module__}.{type(optimizer).__name__}, which Keras 3 cannot run."
+    )
+
+
+def check_loss(loss):
+    """Return the loss to use, or raise an error if it compares targets with predictions."""
+    if loss is None:
+        return NegativeLogLikelihood()
+    ours = isinstance(loss, NegativeLogLikelihood)
+    from_keras = isinstance(loss, str) or (not ours and _module(loss).startswith("keras."))
+    if from_keras:
+        raise ValueError(
+            f"loss {loss!r} compares targets with predictions, and a density has no targets. Leave "
+            "loss out for the negative log-likelihood, or give f(y, log_prob)."
+        )
+    if not callable(loss):
+        raise TypeError(f"loss must be callable, f(y, log_prob); got {loss!r}.")
+    return loss
+
+
+def check_metric(metric):
+    """Return `metric`, or raise a ValueError if it compares targets with predictions."""
+    if isinstance(metric, dict):
+        return metric
+    if isinstance(metric, str) or _module(metric).startswith("keras."):
+        raise ValueError(
+            f"metric {metric!r} compares targets with predictions, and a density has no targets. "
+            "Use tfflows.metrics, or a callable f(y, log_prob) with one value for each row."
+        )
+    return metric
+
+
+def _module(thing) -> str:
+    kind = (
+        thing
+        if isinstance(thing, type) or (callable(thing) and hasattr(thing, "__module__"))
+        else type(thing)
+    )
+    return getattr(kind, "__module__", "") or ""

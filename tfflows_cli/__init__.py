@@ -1,0 +1,60 @@
+"""The command ``tfflows``: fit a density to a table, sample from it and score rows with it.
+
+Only the standard library is imported here, so that ``tfflows --help`` answers at once; a command
+imports TensorFlow when it runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from tfflows_cli.errors import CommandError
+from tfflows_cli.parser import build_parser
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments without the program's name; those of the process by default.
+
+    Returns
+    -------
+    int
+        0 on success, 2 after an error (one line on stderr), 130 after an interrupt.
+
+    Raises
+    ------
+    SystemExit
+        From ``--help``, ``--version`` and malformed arguments, as argparse does.
+    """
+    arguments = build_parser().parse_args(argv)
+    # TensorFlow's own messages about the machine would bury the command's.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        if arguments.command == "fit":
+            from tfflows_cli.fit import run
+        elif arguments.command == "sample":
+            from tfflows_cli.sample import run
+        else:
+            from tfflows_cli.score import run
+        run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output has gone (`tfflows score ... | head`); nothing is wrong, but
+        # the interpreter must not try to flush to it again on its way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (CommandError, ValueError, OSError, FloatingPointError) as error:
+        print(f"tfflows: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("tfflows: interrupted", file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,5 @@
+"""The error of the command line."""
+
+
+class CommandError(Exception):
+    """Something the user can put right; shown as one line, without a traceback."""

@@ -1,0 +1,153 @@
+"""``tfflows fit``."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from argparse import Namespace
+from pathlib import Path
+
+import numpy as np
+
+from tfflows_cli.errors import CommandError
+from tfflows_cli.quiet import quiet_import
+from tfflows_cli.recipe import Recipe, check_model
+from tfflows_cli.schema import MODEL_FILE, Schema, is_fit_folder
+from tfflows_cli.source import Source, open_source
+from tfflows_cli.version import version
+
+METRICS_FILE = "metrics.json"
+_PICTURES = ("history.png", "density.png", "pairs.png")
+_PARTS = ("train", "val", "test")
+
+
+def run(arguments: Namespace) -> None:
+    """Fit a flow and write its folder."""
+    check_model(arguments)
+    source = open_source(arguments)
+    folder = _output_folder(arguments, source.name)
+    schema = Schema.of(source.whole, _columns(arguments, source), arguments.context)
+    inputs = {part: schema.encode(getattr(source, part)) for part in _PARTS}
+    if source.dataset is None and arguments.noise:
+        rng = np.random.default_rng([arguments.seed, 1])
+        for part, (x, context) in inputs.items():
+            inputs[part] = (x + arguments.noise * rng.random(x.shape, dtype=np.float32), context)
+    recipe = Recipe.of(arguments, rows=len(inputs["train"][0]))
+    folder.mkdir(parents=True, exist_ok=True)
+
+    # TensorFlow is imported here, so that a mistake in the table or the options shows at once.
+    with quiet_import():
+        from tfflows_cli.training import build_flow, mean_nll, train
+
+    flow = build_flow(arguments, len(schema.columns), schema.context_width)
+    _announce(arguments, source, schema, inputs, flow)
+    started = time.perf_counter()
+    history, best = train(flow, recipe, inputs["train"], inputs["val"], arguments.quiet)
+    seconds = time.perf_counter() - started
+
+    nll = {part: mean_nll(flow, *inputs[part]) for part in _PARTS}
+    truth = _truth(source, schema)
+    _report(nll, truth)
+    schema.write(folder)
+    flow.save(folder / MODEL_FILE)
+    metrics = {
+        "nll_nats": nll,
+        **truth,
+        "rows": {part: len(inputs[part][0]) for part in _PARTS},
+        "columns": list(schema.columns),
+        "context": [column.name for column in schema.context],
+        "flow": arguments.flow,
+        "weights": flow.count_params(),
+        "epochs": len(history["loss"]),
+        "best_epoch": best,
+        "seconds": round(seconds, 2),
+        "training": recipe.as_dict(),
+        "seed": arguments.seed,
+        "tfflows": version(),
+        "history": history,
+    }
+    (folder / METRICS_FILE).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    pictures = _draw(flow, folder, schema, inputs["test"], history, truth["entropy_nats"])
+    files = ", ".join((MODEL_FILE, "schema.json", METRICS_FILE, *pictures))
+    print(f"wrote {files} to {folder}{'' if folder.is_absolute() else ' in this folder'}")
+
+
+def _columns(arguments: Namespace, source: Source) -> tuple[str, ...] | None:
+    """Columns to model; the labels of a named data set are none of them unless asked for."""
+    if arguments.columns is None and source.dataset is not None:
+        return source.dataset.columns
+    return arguments.columns
+
+
+def _output_folder(arguments: Namespace, name: str) -> Path:
+    """Choose the folder to write: new, empty, or one of an earlier fit."""
+    folder = Path(arguments.out or f"{name}-{arguments.flow}")
+    if folder.exists() and not folder.is_dir():
+        raise CommandError(f"{folder} is a file; choose a folder with --out")
+    if folder.is_dir() and any(folder.iterdir()) and not is_fit_folder(folder):
+        raise CommandError(
+            f"{folder} holds other files and was not written by tfflows fit; "
+            "choose another folder with --out"
+        )
+    return folder
+
+
+def _truth(source: Source, schema: Schema) -> dict[str, float | None]:
+    """Entropy of a named data set and the NLL of its true density on the same test rows."""
+    data = source.dataset
+    unknown = {"entropy_nats": None, "true_density_test_nll_nats": None}
+    if data is None or data.target is None or schema.columns != data.columns:
+        return unknown
+    if not schema.context:
+        return {
+            "entropy_nats": data.entropy,
+            "true_density_test_nll_nats": float(-data.log_prob(data.test).mean()),
+        }
+    if [column.name for column in schema.context] != ["label"]:
+        return unknown
+    return {
+        "entropy_nats": data.conditional_entropy,
+        "true_density_test_nll_nats": float(-data.log_prob(data.test, data.labels.test).mean()),
+    }
+
+
+def _announce(arguments, source, schema, inputs, flow) -> None:
+    rows = " + ".join(f"{len(inputs[part][0])}" for part in _PARTS)
+    shown = ", ".join(schema.columns[:6]) + (", ..." if len(schema.columns) > 6 else "")
+    print(f"data     {source.name}: {rows} rows (train + val + test), columns {shown}")
+    if schema.context:
+        print("context  " + "; ".join(column.describe() for column in schema.context))
+    print(f"model    {arguments.flow}, {flow.count_params():,} weights", flush=True)
+
+
+def _report(nll: dict[str, float], truth: dict[str, float | None]) -> None:
+    print("NLL      " + ", ".join(f"{part} {nll[part]:.4f}" for part in _PARTS) + " nats per row")
+    if truth["entropy_nats"] is not None:
+        print(
+            f"entropy  {truth['entropy_nats']:.4f} nats: no model can do better on average "
+            f"(the true density scores {truth['true_density_test_nll_nats']:.4f} on the test rows)"
+        )
+
+
+def _draw(flow, folder: Path, schema: Schema, test, history, entropy) -> list[str]:
+    """Draw the pictures and return their names."""
+    from tfflows import plot
+
+    x, context = test
+    for name in _PICTURES:
+        (folder / name).unlink(missing_ok=True)
+    plot.history(history, entropy=entropy).figure.savefig(folder / "history.png")
+    if len(schema.columns) == 2 and context is None:
+        ax = plot.density(flow, x=x, columns=schema.columns)
+        ax.figure.savefig(folder / "density.png")
+        return ["history.png", "density.png"]
+    if context is None:
+        samples = np.asarray(flow.sample(len(x), seed=0))
+    else:
+        samples = np.asarray(flow.sample(1, context=context, seed=0))[0]
+    finite = samples[np.isfinite(samples).all(axis=-1)]
+    if len(finite) < len(samples):
+        print(f"{len(samples) - len(finite)} samples are not finite and not drawn", file=sys.stderr)
+    plot.pairs(x, finite, schema.columns).savefig(folder / "pairs.png")
+    return ["history.png", "pairs.png"]

@@ -1,0 +1,50 @@
+"""How ``tfflows fit`` trains a flow when it is not told otherwise."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import asdict, dataclass
+
+from tfflows_cli.errors import CommandError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Epochs, batches, steps and when to stop."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    clipnorm: float
+    patience: int
+
+    @classmethod
+    def of(cls, arguments: Namespace, rows: int) -> Recipe:
+        """Choose what the arguments leave open by the number of training rows.
+
+        A small table takes small batches, so that it gets as many steps in an epoch as it can
+        use, and many epochs, which early stopping cuts short.
+        """
+        rate = arguments.learning_rate
+        if rate is not None and not 0.0 < rate < float("inf"):
+            raise CommandError(f"--learning-rate must be positive; got {rate}")
+        epochs = arguments.epochs or max(1, min(200, round(600_000 / rows)))
+        return cls(
+            epochs=epochs,
+            batch_size=arguments.batch_size or max(16, min(256, rows // 40)),
+            learning_rate=rate or 2e-3,
+            weight_decay=1e-4,
+            clipnorm=5.0,
+            patience=arguments.patience or max(10, epochs // 4),
+        )
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the settings, for the record."""
+        return asdict(self)
+
+
+def check_model(arguments: Namespace) -> None:
+    """Refuse options that the chosen flow does not have."""
+    if arguments.bins is not None and not arguments.flow.endswith("nsf"):
+        raise CommandError(f"--bins is for splines; {arguments.flow} has none")

@@ -1,0 +1,182 @@
+"""What the columns of a fitted model mean: stored beside the model, applied to every table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tfflows_cli.errors import CommandError
+from tfflows_cli.tables import Table
+from tfflows_cli.version import version
+
+SCHEMA_FILE = "schema.json"
+MODEL_FILE = "model.keras"
+_FORMAT = "tfflows-fit"
+_VERSION = 1
+_MOST_CATEGORIES = 1000
+
+
+@dataclass(frozen=True)
+class ContextColumn:
+    """A column to condition on.
+
+    Attributes
+    ----------
+    name : str
+        Name of the column.
+    categories : tuple of str or None
+        Known categories, each one column of a one-hot row; None for a column of numbers.
+    """
+
+    name: str
+    categories: tuple[str, ...] | None = None
+
+    @property
+    def width(self) -> int:
+        """Entries of the context that the column fills."""
+        return 1 if self.categories is None else len(self.categories)
+
+    def encode(self, table: Table) -> np.ndarray:
+        """Map the column to ``[rows, width]``; an unknown category is an error that names it."""
+        if self.categories is None:
+            return table.numbers(self.name)[:, None]
+        cells = table.categories(self.name)
+        known = {category: k for k, category in enumerate(self.categories)}
+        places = np.array([known.get(cell, -1) for cell in cells], dtype=np.intp)
+        if (places < 0).any():
+            row = int(np.argmax(places < 0))
+            raise CommandError(
+                f"{table.source}, column {self.name!r}, row {row + 1}: unknown category "
+                f"{cells[row]!r}. The model knows {', '.join(map(repr, self.categories))}."
+            )
+        return np.eye(len(self.categories))[places]
+
+    def describe(self) -> str:
+        """Name and kind, for people."""
+        if self.categories is None:
+            return f"{self.name} (number)"
+        shown = ", ".join(self.categories[:8]) + (", ..." if len(self.categories) > 8 else "")
+        return f"{self.name} (category: {shown})"
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The modeled columns and the context columns, in the order of the model's inputs."""
+
+    columns: tuple[str, ...]
+    context: tuple[ContextColumn, ...] = ()
+    named: bool = True
+
+    @property
+    def context_width(self) -> int | None:
+        """Length of a context row, or None without context."""
+        return sum(column.width for column in self.context) if self.context else None
+
+    @classmethod
+    def of(cls, table: Table, columns: Sequence[str] | None, context: Sequence[str]) -> Schema:
+        """Choose columns by name and decide which context columns are categories.
+
+        Parameters
+        ----------
+        table : Table
+            The table to fit, all rows: the categories found in it are those the model knows.
+        columns : sequence of str or None
+            Columns to model; None for all that are not context.
+        context : sequence of str
+            Context columns, each ``name``, ``name:number`` or ``name:category``.
+        """
+        chosen = []
+        for word in context:
+            name, _, kind = word.rpartition(":")
+            if kind not in ("number", "category") or not name:
+                name, kind = word, ""
+            table.column(name)
+            if kind == "category" or (not kind and table.looks_categorical(name)):
+                chosen.append(ContextColumn(name, _categories(table, name)))
+            else:
+                chosen.append(ContextColumn(name))
+        names = [column.name for column in chosen]
+        if len(set(names)) < len(names):
+            raise CommandError(f"a context column is given twice: {', '.join(names)}")
+        if columns is None:
+            columns = [name for name in table.columns if name not in names]
+        if both := [name for name in columns if name in names]:
+            raise CommandError(f"{both[0]!r} cannot be both a modeled column and context")
+        if not columns:
+            raise CommandError(f"{table.source}: every column is context; none is left to model")
+        for name in columns:
+            table.column(name)
+        return cls(tuple(columns), tuple(chosen), table.named)
+
+    def encode(self, table: Table) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the events ``[rows, columns]`` and the context ``[rows, width]``, float32."""
+        return self.encode_events(table), self.encode_context(table)
+
+    def encode_events(self, table: Table) -> np.ndarray:
+        """Return the modeled columns as float32 ``[rows, columns]``."""
+        names = self.columns
+        if not table.named and not self.context and len(table.columns) == len(names):
+            # Columns without names can only be meant by their order.
+            names = tuple(table.columns)
+        return np.stack([table.numbers(name) for name in names], axis=-1).astype(np.float32)
+
+    def encode_context(self, table: Table) -> np.ndarray | None:
+        """Return the context columns as float32 ``[rows, width]``, or None."""
+        if not self.context:
+            return None
+        parts = [column.encode(table) for column in self.context]
+        return np.concatenate(parts, axis=-1).astype(np.float32)
+
+    def write(self, folder: Path) -> None:
+        """Write the schema into a folder."""
+        content = {"format": _FORMAT, "version": _VERSION, "tfflows": version(), **asdict(self)}
+        (folder / SCHEMA_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Schema:
+        """Read the schema of a folder that ``tfflows fit`` wrote."""
+        if not folder.is_dir():
+            raise CommandError(f"there is no folder {str(folder)!r}")
+        if not is_fit_folder(folder):
+            raise CommandError(f"{folder} is not a folder that tfflows fit wrote")
+        content = json.loads((folder / SCHEMA_FILE).read_text(encoding="utf-8"))
+        if content["version"] > _VERSION:
+            raise CommandError(
+                f"{folder / SCHEMA_FILE} was written by tfflows {content['tfflows']}, which is "
+                f"newer than this tfflows {version()}: upgrade to read it"
+            )
+        context = tuple(
+            ContextColumn(
+                column["name"],
+                None if column["categories"] is None else tuple(column["categories"]),
+            )
+            for column in content["context"]
+        )
+        return cls(tuple(content["columns"]), context, content["named"])
+
+
+def is_fit_folder(folder: Path) -> bool:
+    """Whether ``tfflows fit`` wrote this folder."""
+    try:
+        content = json.loads((folder / SCHEMA_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.get("format") == _FORMAT
+
+
+def _categories(table: Table, name: str) -> tuple[str, ...]:
+    """Categories of a column: whole numbers by size, text by alphabet."""
+    found = set(table.categories(name))
+    if len(found) > _MOST_CATEGORIES:
+        raise CommandError(
+            f"{table.source}, column {name!r}: {len(found)} different values are too many for "
+            f"categories (at most {_MOST_CATEGORIES}); numbers are passed with {name}:number"
+        )
+    try:
+        return tuple(sorted(found, key=int))
+    except ValueError:
+        return tuple(sorted(found))
