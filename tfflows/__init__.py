@@ -6,8 +6,8 @@ import keras
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(
-        f"tfflows needs the TensorFlow backend of Keras, and {keras.backend.backend()!r} is active. "
-        "Set the environment variable KERAS_BACKEND=tensorflow before importing keras."
+        f"tfflows needs the TensorFlow backend of Keras, and {keras.backend.backend()!r} is "
+        "active. Set the environment variable KERAS_BACKEND=tensorflow before importing keras."
     )
 
 from tfflows import (

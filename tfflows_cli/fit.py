@@ -13,7 +13,7 @@ import numpy as np
 from tfflows_cli.errors import CommandError
 from tfflows_cli.quiet import quiet_import
 from tfflows_cli.recipe import Recipe, check_model
-from tfflows_cli.schema import MODEL_FILE, Schema, is_fit_folder
+from tfflows_cli.schema import MODEL_FILE, Schema, check_resolution, is_fit_folder
 from tfflows_cli.source import Source, open_source
 from tfflows_cli.version import version
 
@@ -27,8 +27,9 @@ def run(arguments: Namespace) -> None:
     check_model(arguments)
     source = open_source(arguments)
     folder = _output_folder(arguments, source.name)
-    schema = Schema.of(source.whole, _columns(arguments, source), arguments.context)
-    inputs = {part: schema.encode(getattr(source, part)) for part in _PARTS}
+    schema = Schema.of(source.table, _columns(arguments, source), arguments.context)
+    check_resolution(source.table, schema)
+    inputs = source.encode(schema)
     if source.dataset is None and arguments.noise:
         rng = np.random.default_rng([arguments.seed, 1])
         for part, (x, context) in inputs.items():
@@ -70,7 +71,7 @@ def run(arguments: Namespace) -> None:
     (folder / METRICS_FILE).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     pictures = _draw(flow, folder, schema, inputs["test"], history, truth["entropy_nats"])
     files = ", ".join((MODEL_FILE, "schema.json", METRICS_FILE, *pictures))
-    print(f"wrote {files} to {folder}{'' if folder.is_absolute() else ' in this folder'}")
+    print(f"wrote {files} to the folder {folder}")
 
 
 def _columns(arguments: Namespace, source: Source) -> tuple[str, ...] | None:

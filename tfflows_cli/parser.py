@@ -97,11 +97,15 @@ def _add_fit(commands) -> None:
         "--split",
         type=_shares,
         metavar="A,B,C",
-        help="shares of training, validation and test rows (default: 0.8,0.1,0.1 for tables, "
-        "0.7,0.1,0.2 for drawn data sets); A,B with --test (default: 0.9,0.1)",
+        help="shares of training, validation and test rows (default: 0.8,0.1,0.1; for a "
+        "drawn data set 0.7,0.1,0.2); "
+        "A,B with --test (default: 0.9,0.1)",
     )
     data.add_argument(
-        "--rows", type=_positive, metavar="N", help="rows of a named data set (drawn ones: 20000)"
+        "--rows",
+        type=_positive,
+        metavar="N",
+        help="rows of a named data set (default: 60000 of a drawn one, all of a table)",
     )
     data.add_argument(
         "--noise",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from argparse import Namespace
 from dataclasses import asdict, dataclass
 
@@ -29,14 +30,16 @@ class Recipe:
         rate = arguments.learning_rate
         if rate is not None and not 0.0 < rate < float("inf"):
             raise CommandError(f"--learning-rate must be positive; got {rate}")
-        epochs = arguments.epochs or max(1, min(200, round(600_000 / rows)))
+        epochs = arguments.epochs or max(5, min(200, round(600_000 / rows)))
+        batch_size = arguments.batch_size or max(16, min(512, rows // 64))
         return cls(
             epochs=epochs,
-            batch_size=arguments.batch_size or max(16, min(256, rows // 40)),
-            learning_rate=rate or 2e-3,
+            batch_size=batch_size,
+            # The noise of a gradient falls with the root of the batch, and the step may grow so.
+            learning_rate=rate or 5e-3 * math.sqrt(batch_size / 512),
             weight_decay=1e-4,
             clipnorm=5.0,
-            patience=arguments.patience or max(10, epochs // 4),
+            patience=arguments.patience or max(10, epochs // 3),
         )
 
     def as_dict(self) -> dict[str, float]:

@@ -159,6 +159,20 @@ class Schema:
         return cls(tuple(content["columns"]), context, content["named"])
 
 
+def check_resolution(table: Table, schema: Schema) -> None:
+    """Refuse columns that float32 would round to steps, such as times in seconds since 1970."""
+    numbers = [column.name for column in schema.context if column.categories is None]
+    for name in (*schema.columns, *numbers):
+        values = table.numbers(name)
+        step = float(np.spacing(np.abs(values).max().astype(np.float32)))
+        if 0.0 < values.std() < 20.0 * step:
+            raise CommandError(
+                f"{table.source}, column {name!r}: float32 holds values of this size in steps of "
+                f"{step:.3g}, too coarse for a standard deviation of {values.std():.3g}. Subtract "
+                f"an offset such as {values.mean():.6g} from the column."
+            )
+
+
 def is_fit_folder(folder: Path) -> bool:
     """Whether ``tfflows fit`` wrote this folder."""
     try:

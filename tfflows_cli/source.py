@@ -10,37 +10,90 @@ import numpy as np
 
 from tfflows_cli.errors import CommandError
 from tfflows_cli.quiet import quiet_import
+from tfflows_cli.schema import Schema
 from tfflows_cli.tables import READABLE, Table, read_table
 
-# Enough rows that the test NLL of a drawn set is within about 0.01 nats of its expectation.
-_DRAWN_ROWS = 20_000
+# Enough to train on that a flow cannot learn the rows by heart, and enough to test on that the
+# test NLL is within about 0.01 nats of its expectation.
+_DRAWN_ROWS = 60_000
 _DRAWN_SPLIT = (0.7, 0.1, 0.2)
-_TABLE_SPLIT = (0.8, 0.1, 0.1)
+_SPLIT = (0.8, 0.1, 0.1)
 _SPLIT_WITHOUT_TEST = (0.9, 0.1)
+
+
+Part = tuple[np.ndarray, np.ndarray | None]
 
 
 @dataclass(frozen=True)
 class Source:
-    """Training, validation and test rows, and the data set that they come from, if it has a name.
+    """A table, how its rows are split to fit on, and where it comes from.
 
     Attributes
     ----------
     name : str
         For titles and the default output folder.
-    whole : Table
-        All rows that were split, from which the meaning of the columns is taken.
-    train, val, test : Table
-        The parts.
+    table : Table
+        All rows of DATA.
+    order : np.ndarray
+        Row numbers in the order in which they are split.
+    sizes : tuple of int
+        Training rows, validation rows and, unless the test rows are a table of their own, those.
+    test : Table or None
+        The separate table with the test rows.
     dataset : tfflows.datasets.Dataset or None
         The named data set, with its truth; None for a table.
     """
 
     name: str
-    whole: Table
-    train: Table
-    val: Table
-    test: Table
+    table: Table
+    order: np.ndarray
+    sizes: tuple[int, ...]
+    test: Table | None = None
     dataset: object | None = None
+
+    def encode(self, schema: Schema) -> dict[str, Part]:
+        """Return the events and contexts of the parts ``train``, ``val`` and ``test``.
+
+        The table is read before it is split, so that errors give the rows as they stand in it.
+        """
+        x, context = schema.encode(self.table)
+        order = self.order
+        if context is not None and self.dataset is None:
+            order = _first_of_each_kind_first(order, context)
+        rows = np.split(order, np.cumsum(self.sizes)[:-1])
+        parts = [(x[part], None if context is None else context[part]) for part in rows]
+        if self.test is not None:
+            parts.append(schema.encode(self.test))
+        _check_spread(schema, self.table.source, *parts[0])
+        return dict(zip(("train", "val", "test"), parts, strict=True))
+
+
+def _first_of_each_kind_first(order: np.ndarray, context: np.ndarray) -> np.ndarray:
+    """Move a row of every category to the front, into the training part.
+
+    A category that is met only in validation or test rows would be one of which nothing was
+    learned.
+    """
+    first = np.unique(np.argmax(context[order] != 0, axis=0))
+    return np.concatenate([order[first], np.delete(order, first)])
+
+
+def _check_spread(schema: Schema, source: str, x: np.ndarray, context: np.ndarray | None) -> None:
+    """Refuse columns that have one value in all training rows."""
+    for name, constant in zip(schema.columns, np.ptp(x, axis=0) == 0, strict=True):
+        if constant:
+            raise CommandError(
+                f"{source}, column {name!r} is constant, so that its density has no bound. Choose "
+                "other columns with --columns, or add noise of one step with --noise."
+            )
+    start = 0
+    for column in schema.context:
+        if np.ptp(context[:, start : start + column.width], axis=0).max() == 0:
+            raise CommandError(
+                f"{source}, context column {column.name!r} has one value in all training rows: "
+                "there is nothing to condition on. Leave it out of --context."
+            )
+        start += column.width
 
 
 def open_source(arguments: Namespace) -> Source:
@@ -58,7 +111,7 @@ def _from_table(arguments: Namespace) -> Source:
         raise CommandError(f"--noise must be at least 0; got {arguments.noise}")
     table = read_table(arguments.data, arguments.key)
     separate = None if arguments.test is None else read_table(arguments.test, arguments.key)
-    shares = arguments.split or (_TABLE_SPLIT if separate is None else _SPLIT_WITHOUT_TEST)
+    shares = arguments.split or (_SPLIT if separate is None else _SPLIT_WITHOUT_TEST)
     expected = 3 if separate is None else 2
     if len(shares) != expected:
         raise CommandError(
@@ -70,11 +123,9 @@ def _from_table(arguments: Namespace) -> Source:
             f"{table.source} has {table.rows} rows; a fit needs at least {10 * expected}"
         )
     order = np.random.default_rng(arguments.seed).permutation(table.rows)
-    sizes = [max(1, round(share * table.rows)) for share in shares[1:]]
-    cuts = np.cumsum([table.rows - sum(sizes), *sizes])[:-1]
-    parts = [table.take(rows) for rows in np.split(order, cuts)]
-    test = parts[2] if separate is None else separate
-    return Source(Path(arguments.data).stem, table, parts[0], parts[1], test)
+    held_out = [max(1, round(share * table.rows)) for share in shares[1:]]
+    sizes = (table.rows - sum(held_out), *held_out)
+    return Source(Path(arguments.data).stem, table, order, sizes, test=separate)
 
 
 def _from_name(arguments: Namespace) -> Source:
@@ -95,12 +146,11 @@ def _from_name(arguments: Namespace) -> Source:
         seed=arguments.seed,
         n=arguments.rows or (_DRAWN_ROWS if drawn else None),
         noise=arguments.noise,
-        splits=arguments.split or (_DRAWN_SPLIT if drawn else _TABLE_SPLIT),
+        splits=arguments.split or (_DRAWN_SPLIT if drawn else _SPLIT),
     )
     columns = {column: np.concatenate(data.splits)[:, k] for k, column in enumerate(data.columns)}
     if data.labels is not None:
         columns["label"] = np.asarray(data.classes, dtype=object)[np.concatenate(data.labels)]
-    whole = Table(name, columns)
-    cuts = np.cumsum([len(part) for part in data])[:-1]
-    parts = [whole.take(rows) for rows in np.split(np.arange(whole.rows), cuts)]
-    return Source(name, whole, *parts, dataset=data)
+    table = Table(name, columns)
+    sizes = tuple(len(part) for part in data)
+    return Source(name, table, np.arange(table.rows), sizes, dataset=data)

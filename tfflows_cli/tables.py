@@ -41,11 +41,6 @@ class Table:
         """Number of rows."""
         return len(next(iter(self.columns.values()))) if self.columns else 0
 
-    def take(self, rows: np.ndarray) -> Table:
-        """Return the table of some rows."""
-        columns = {name: column[rows] for name, column in self.columns.items()}
-        return Table(self.source, columns, self.named)
-
     def column(self, name: str) -> np.ndarray:
         """Return a column as it was read; an unknown name is an error that lists the known."""
         if name not in self.columns:

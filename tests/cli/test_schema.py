@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from tfflows_cli.errors import CommandError
-from tfflows_cli.schema import SCHEMA_FILE, ContextColumn, Schema, is_fit_folder
+from tfflows_cli.schema import (
+    SCHEMA_FILE,
+    ContextColumn,
+    Schema,
+    check_resolution,
+    is_fit_folder,
+)
 from tfflows_cli.tables import Table
 
 
@@ -121,3 +127,13 @@ def test_too_many_categories():
     table = Table("t", {"a": np.ones(2000), "id": np.array([f"n{k}" for k in range(2000)], object)})
     with pytest.raises(CommandError, match="2000 different values are too many"):
         Schema.of(table, ("a",), ("id",))
+
+
+def test_columns_that_float32_would_round_away_are_refused():
+    seconds = 1.7e9 + np.arange(0.0, 600.0)
+    table = Table("t.csv", {"time": seconds, "a": seconds - 1.7e9})
+    with pytest.raises(CommandError, match="'time': float32 holds values of this size in steps of"):
+        check_resolution(table, Schema(("time",)))
+    with pytest.raises(CommandError, match="'time': float32"):
+        check_resolution(table, Schema(("a",), (ContextColumn("time"),)))
+    check_resolution(table, Schema(("a",), (ContextColumn("time", ("1",)),)))

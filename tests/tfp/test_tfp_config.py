@@ -53,6 +53,56 @@ class ShiftAndLogScale(keras.layers.Layer):
         return {**super().get_config(), "units": self.units}
 
 
+DISTRIBUTIONS = {
+    "BatchReshape": lambda: tfd.Independent(
+        tfd.BatchReshape(tfd.Normal(variable(0, 1, 2, 3), 1.0), [2, 2]), 2
+    ),
+    "Blockwise": lambda: tfd.Blockwise([tfd.Normal(tf.Variable(0.5), 1.0), tfd.Cauchy(0.0, 2.0)]),
+    "Deferred": lambda: tfd.Independent(
+        tfd.Normal(variable(0, 1), tfp.util.TransformedVariable([1.0, 2.0], tfb.Softplus())), 1
+    ),
+    "Dirichlet": lambda: tfd.Dirichlet(variable(1, 2, 3)),
+    "Empirical": lambda: tfd.Empirical(np.float32([1, 2, 2])),
+    "GeneralizedPareto": lambda: tfd.GeneralizedPareto(0.0, 1.0, np.float32(0.1)),
+    "HiddenMarkovModel": lambda: tfd.HiddenMarkovModel(
+        tfd.Categorical(probs=[0.5, 0.5]),
+        tfd.Categorical(probs=[[0.5, 0.5], [0.2, 0.8]]),
+        tfd.Normal([0.0, 1.0], 1.0),
+        3,
+    ),
+    "Inflated": lambda: tfd.Inflated(tfd.Poisson(2.0), 0.3),
+    "LambertWNormal": lambda: tfd.LambertWNormal(0.0, 1.0, 0.1),
+    "LogNormal": lambda: tfd.LogNormal(tf.Variable(0.0), 1.0),
+    "MixtureSameFamily": lambda: tfd.MixtureSameFamily(
+        tfd.Categorical(logits=variable(0, 0.3, 1)),
+        tfd.MultivariateNormalDiag(variable([0, 1], [1, 2], [2, 0])),
+    ),
+    "Mixture": lambda: tfd.Mixture(
+        tfd.Categorical(probs=[0.3, 0.7]),
+        [tfd.MultivariateNormalDiag(variable(0, 1)), tfd.MultivariateNormalDiag([2.0, 1.0])],
+    ),
+    "MultivariateNormalDiag": lambda: tfd.MultivariateNormalDiag(loc=[0.0, 0.0]),
+    "MultivariateNormalLinearOperator": lambda: tfd.MultivariateNormalLinearOperator(
+        variable(0, 1), tf.linalg.LinearOperatorDiag(variable(1, 2))
+    ),
+    "MultivariateNormalTriL": lambda: tfd.MultivariateNormalTriL(
+        variable(0, 1), variable([1, 0], [0.2, 1])
+    ),
+    "QuantizedDistribution": lambda: tfd.QuantizedDistribution(
+        tfd.Normal(0.0, 1.0), low=-3.0, high=3.0
+    ),
+    "Sample": lambda: tfd.Sample(tfd.StudentT(3.0, tf.Variable(0.5), 1.0), 2),
+    "TransformedDistribution": lambda: tfd.TransformedDistribution(
+        tfd.Sample(tfd.Normal(0.0, 1.0), [2]),
+        tfb.Chain([tfb.Shift(variable(1, 2)), tfb.Invert(tfb.Softplus())]),
+    ),
+    "TruncatedNormal": lambda: tfd.TruncatedNormal(0.0, 1.0, -1.0, np.inf),
+    "Uniform": lambda: tfd.Independent(tfd.Uniform([0.0, 0.0], [1.0, 2.0]), 1),
+    "VonMisesFisher": lambda: tfd.VonMisesFisher([1.0, 0.0], 2.0),
+    "WishartTriL": lambda: tfd.WishartTriL(3.0, np.eye(2, dtype="float32")),
+}
+
+
 class TestRoundTrip:
     def test_every_public_bijector_is_an_example_or_listed(self):
         public = {
@@ -108,58 +158,9 @@ class TestRoundTrip:
         assert type(again) is type(bijector)
         assert again.parameters.keys() == bijector.parameters.keys()
 
-    DISTRIBUTIONS = {
-        "BatchReshape": lambda: tfd.Independent(
-            tfd.BatchReshape(tfd.Normal(variable(0, 1, 2, 3), 1.0), [2, 2]), 2
-        ),
-        "Blockwise": lambda: tfd.Blockwise([tfd.Normal(tf.Variable(0.5), 1.0), tfd.Cauchy(0.0, 2.0)]),
-        "Deferred": lambda: tfd.Independent(
-            tfd.Normal(variable(0, 1), tfp.util.TransformedVariable([1.0, 2.0], tfb.Softplus())), 1
-        ),
-        "Dirichlet": lambda: tfd.Dirichlet(variable(1, 2, 3)),
-        "Empirical": lambda: tfd.Empirical(np.float32([1, 2, 2])),
-        "GeneralizedPareto": lambda: tfd.GeneralizedPareto(0.0, 1.0, np.float32(0.1)),
-        "HiddenMarkovModel": lambda: tfd.HiddenMarkovModel(
-            tfd.Categorical(probs=[0.5, 0.5]),
-            tfd.Categorical(probs=[[0.5, 0.5], [0.2, 0.8]]),
-            tfd.Normal([0.0, 1.0], 1.0),
-            3,
-        ),
-        "Inflated": lambda: tfd.Inflated(tfd.Poisson(2.0), 0.3),
-        "LambertWNormal": lambda: tfd.LambertWNormal(0.0, 1.0, 0.1),
-        "LogNormal": lambda: tfd.LogNormal(tf.Variable(0.0), 1.0),
-        "MixtureSameFamily": lambda: tfd.MixtureSameFamily(
-            tfd.Categorical(logits=variable(0, 0.3, 1)),
-            tfd.MultivariateNormalDiag(variable([0, 1], [1, 2], [2, 0])),
-        ),
-        "Mixture": lambda: tfd.Mixture(
-            tfd.Categorical(probs=[0.3, 0.7]),
-            [tfd.MultivariateNormalDiag(variable(0, 1)), tfd.MultivariateNormalDiag([2.0, 1.0])],
-        ),
-        "MultivariateNormalDiag": lambda: tfd.MultivariateNormalDiag(loc=[0.0, 0.0]),
-        "MultivariateNormalLinearOperator": lambda: tfd.MultivariateNormalLinearOperator(
-            variable(0, 1), tf.linalg.LinearOperatorDiag(variable(1, 2))
-        ),
-        "MultivariateNormalTriL": lambda: tfd.MultivariateNormalTriL(
-            variable(0, 1), variable([1, 0], [0.2, 1])
-        ),
-        "QuantizedDistribution": lambda: tfd.QuantizedDistribution(
-            tfd.Normal(0.0, 1.0), low=-3.0, high=3.0
-        ),
-        "Sample": lambda: tfd.Sample(tfd.StudentT(3.0, tf.Variable(0.5), 1.0), 2),
-        "TransformedDistribution": lambda: tfd.TransformedDistribution(
-            tfd.Sample(tfd.Normal(0.0, 1.0), [2]),
-            tfb.Chain([tfb.Shift(variable(1, 2)), tfb.Invert(tfb.Softplus())]),
-        ),
-        "TruncatedNormal": lambda: tfd.TruncatedNormal(0.0, 1.0, -1.0, np.inf),
-        "Uniform": lambda: tfd.Independent(tfd.Uniform([0.0, 0.0], [1.0, 2.0]), 1),
-        "VonMisesFisher": lambda: tfd.VonMisesFisher([1.0, 0.0], 2.0),
-        "WishartTriL": lambda: tfd.WishartTriL(3.0, np.eye(2, dtype="float32")),
-    }
-
     @pytest.mark.parametrize("name", DISTRIBUTIONS)
     def test_distribution(self, name):
-        distribution = self.DISTRIBUTIONS[name]()
+        distribution = DISTRIBUTIONS[name]()
         again = through_json(distribution)
         x = tf.identity(distribution.sample(4, seed=(0, 1)))
         np.testing.assert_array_equal(
@@ -177,7 +178,7 @@ class TestRoundTrip:
     def test_a_keras_2_network_with_objects_as_arguments(self):
         made = tfb.AutoregressiveNetwork(
             params=2,
-            hidden_units=(4,),
+            hidden_units=[4],
             activation=tf.nn.elu,
             kernel_initializer=tf_keras.initializers.VarianceScaling(0.1, seed=3),
             kernel_constraint=tf_keras.constraints.MaxNorm(0.5),
@@ -187,10 +188,13 @@ class TestRoundTrip:
         x = tf.constant([[0.3, -1.0]])
         np.testing.assert_array_equal(made(x), network(x))
         kernel = network.trainable_variables[0]
-        assert np.linalg.norm(kernel.constraint(100.0 * tf.ones(kernel.shape)), axis=0).max() <= 0.51
+        assert (
+            np.linalg.norm(kernel.constraint(100.0 * tf.ones(kernel.shape)), axis=0).max() <= 0.51
+        )
 
     def test_nothing_in_the_config_but_json(self):
-        config = to_config(tfd.TruncatedNormal(0.0, np.float64(1), -np.inf, tf.constant(np.inf)))
+        infinity = tf.constant(np.inf, tf.float64)
+        config = to_config(tfd.TruncatedNormal(0.0, np.float64(1), -np.inf, infinity))
         assert json.loads(json.dumps(config, allow_nan=False)) == config
 
 

@@ -269,9 +269,7 @@ EXAMPLES: dict[str, Example] = {
     ),
     "Sigmoid": Example("Sigmoid", lambda d: tfb.Sigmoid(*np.asarray([-1.0, 4.0], d))),
     "Sinh": Example("Sinh", lambda d: tfb.Sinh()),
-    "SinhArcsinh": Example(
-        "SinhArcsinh", lambda d: tfb.SinhArcsinh(*np.asarray([0.3, 1.2], d))
-    ),
+    "SinhArcsinh": Example("SinhArcsinh", lambda d: tfb.SinhArcsinh(*np.asarray([0.3, 1.2], d))),
     "SoftClip": Example("SoftClip", lambda d: tfb.SoftClip(*np.asarray([-2.0, 2.5, 0.7], d))),
     "SoftmaxCentered": Example("SoftmaxCentered", lambda d: tfb.SoftmaxCentered()),
     "Softplus": Example("Softplus", lambda d: tfb.Softplus(np.asarray(0.7, d))),

@@ -90,7 +90,9 @@ def _gradients(function, inputs, weights):
     with tf.GradientTape() as tape:
         for tensor in inputs:
             tape.watch(tensor)
-        loss = tf.add_n([tf.reduce_sum(w * y) for w, y in zip(weights, function(*inputs))])
+        loss = tf.add_n(
+            [tf.reduce_sum(w * y) for w, y in zip(weights, function(*inputs), strict=True)]
+        )
     return tape.gradient(loss, inputs, unconnected_gradients="zero")
 
 
@@ -211,7 +213,7 @@ def check_finite(subject):
         result, log_det = function(inside, raw)
         gradients = _gradients(function, (inside, raw), (tf.ones_like(result),) * 2)
         for name, tensor in zip(
-            ("value", "log-det", "d values", "d raw"), (result, log_det, *gradients)
+            ("value", "log-det", "d values", "d raw"), (result, log_det, *gradients), strict=True
         ):
             assert np.all(np.isfinite(tensor)), (direction, name, np.argwhere(~np.isfinite(tensor)))
 
@@ -230,7 +232,7 @@ def check_compiled(subject):
         expected = everything(x, raw)
         for jit in (False, True):
             found = tf.function(everything, jit_compile=jit)(x, raw)
-            for one, other in zip(found, expected):
+            for one, other in zip(found, expected, strict=True):
                 np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-7 * subject.round_trip)
         x = tf.identity(expected[0])
 
@@ -246,7 +248,7 @@ def check_unknown_batch(subject):
             values, raw = subject.x(size, 3), subject.raw(size, 3)
             if direction == "forward":
                 values = tf.identity(subject.family.bijector(raw).inverse(values))
-            for one, other in zip(graph(values, raw), function(values, raw)):
+            for one, other in zip(graph(values, raw), function(values, raw), strict=True):
                 np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-7 * subject.round_trip)
 
 
@@ -275,7 +277,7 @@ def check_batch_is_a_loop(subject):
             for index in np.ndindex(*shape):
                 one = tf.constant(wide_x[index])
                 single = _pair(subject, direction)(one, tf.constant(wide_raw[index]))
-                for batched, alone in zip(found, single):
+                for batched, alone in zip(found, single, strict=True):
                     assert batched.shape == shape
                     np.testing.assert_allclose(
                         batched[index], alone, rtol=1e-9, atol=1e-8 * subject.round_trip
@@ -334,7 +336,7 @@ def check_implicit_gradients(subject):
     log_x, log_raw = _gradients(direct, (x, raw), (zero, -log_weight))
     by_z = (value_weight + log_x) / slope
     by_raw = log_raw + _gradients(direct, (x, raw), (-by_z, zero))[1]
-    for one, other in zip(found, (by_z, by_raw)):
+    for one, other in zip(found, (by_z, by_raw), strict=True):
         scale = np.abs(other).max() + 1.0
         np.testing.assert_allclose(one, other, rtol=subject.gradient, atol=subject.gradient * scale)
 
@@ -349,7 +351,7 @@ def check_gradients_are_differences(subject):
     step = 1e-5
 
     def loss(raw):
-        return sum(w * y for w, y in zip(weights, function(x, raw))).numpy()
+        return sum(w * y for w, y in zip(weights, function(x, raw), strict=True)).numpy()
 
     for p in range(subject.family.parameter_size):
         shift = step * np.eye(subject.family.parameter_size)[p]

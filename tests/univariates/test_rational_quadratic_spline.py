@@ -50,7 +50,7 @@ def test_equals_an_evaluation_bin_by_bin(bins, bound):
     x = RNG.uniform(-1.3 * bound, 1.3 * bound, size=[200])
     family = RationalQuadraticSpline(bins=bins, bound=bound)
     bijector = family.bijector(tf.constant(raw))
-    expected = np.array([by_hand(a, r, bins, bound) for a, r in zip(x, raw)])
+    expected = np.array([by_hand(a, r, bins, bound) for a, r in zip(x, raw, strict=True)])
     np.testing.assert_allclose(bijector.inverse(x), expected[:, 0], rtol=1e-11, atol=1e-11)
     log_det = bijector.inverse_log_det_jacobian(x, event_ndims=0)
     np.testing.assert_allclose(log_det, expected[:, 1], rtol=1e-9, atol=1e-10)

@@ -1,4 +1,4 @@
-"""The masked autoregressive bijector: each coordinate's map depends on the coordinates before it."""
+"""The masked autoregressive bijector: each coordinate moves by those before it."""
 
 from collections.abc import Callable
 

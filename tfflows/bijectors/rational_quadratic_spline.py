@@ -204,9 +204,10 @@ class RationalQuadraticSpline(Bijector):
         here = locate(value, logits, -self._bound, self._bound, self._min_bin, along)
         inner = raw[2 * count :]
         # Chosen raw and squashed afterwards: two softplus instead of K - 1. The ends of the box
-        # stand for raw zeros, whose slope is 1.
-        left = self._slope(tf.reduce_sum(here.here[1:] * inner, 0))
-        right = self._slope(tf.reduce_sum(here.here[:-1] * inner, 0))
+        # stand for raw zeros, whose slope is 1. Stacked, because XLA would otherwise fuse the
+        # sums into each of their uses and repeat them.
+        ends = [tf.reduce_sum(one_hot * inner, 0) for one_hot in (here.here[1:], here.here[:-1])]
+        left, right = tf.unstack(self._slope(tf.stack(ends)))
         position = (value - here.start[along]) / here.size[along]
         # The values lie in the box, so only rounding can leave [0, 1]: the clip must not cost the
         # gradient of a value that sits on a knot.

@@ -65,11 +65,11 @@ class BijectorLayer(keras.layers.Layer):
         )
 
     def latent_shape(self, event_shape: tuple) -> tuple:
-        """Return the event shape on the latent side for events of `event_shape` on the data side."""
+        """Return the event shape on the latent side for `event_shape` on the data side."""
         return tuple(event_shape)
 
     def data_shape(self, latent_shape: tuple) -> tuple:
-        """Return the event shape on the data side for events of `latent_shape` on the latent side."""
+        """Return the event shape on the data side for `latent_shape` on the latent side."""
         return tuple(latent_shape)
 
     @property
@@ -102,6 +102,7 @@ class BijectorLayer(keras.layers.Layer):
         return super().__call__(x, **kwargs)
 
     def call(self, x, context=None):
+        """Map data to latent."""
         # A fresh tensor keeps TFP's global cache from answering with values of older weights.
         return self.bijector(context).inverse(tf.identity(x))
 

@@ -65,6 +65,7 @@ class RawParameters(keras.layers.Layer):
         self.built = True
 
     def call(self, context=None):
+        """Return the parameters, ``[*batch of the context, *shape]``."""
         value = tf.convert_to_tensor(self.value)
         if self.network is None:
             return value

@@ -185,7 +185,7 @@ def moments(x, sample_weight=None, what: str = "x"):
     constant = np.argwhere(deviation <= tiny * np.maximum(np.abs(mean), tiny))
     if len(constant):
         names = ", ".join(
-            str(tuple(map(int, i))[0] if len(i) == 1 else tuple(map(int, i))) for i in constant[:10]
+            str(int(i[0]) if len(i) == 1 else tuple(map(int, i))) for i in constant[:10]
         )
         raise ValueError(
             f"{what} is constant in coordinate {names}: its density is unbounded there. Drop the "

@@ -82,6 +82,7 @@ class Static(BijectorLayer):
         # eager mode the scope would only blind the gradient tape that finds the variables.
         with contextlib.nullcontext() if tf.executing_eagerly() else tf.init_scope():
             adopt_used(self, self._static, lambda: self._try(event_shape), what="the bijector")
+        self.event_shape = event_shape
         self.built = True
 
     def bijector(self, context=None) -> tfb.Bijector:

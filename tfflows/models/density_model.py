@@ -116,7 +116,7 @@ class DensityModel(Fitting):
     def compute_output_shape(self, x_shape, context_shape=None):
         """Return the batch shape of the events."""
         if x_shape and isinstance(x_shape[0], (tuple, list)):
-            x_shape, context_shape = x_shape
+            x_shape, _ = x_shape
         batch = x_shape[: len(x_shape) - len(self.event_shape)]
         return tuple(batch)
 

@@ -32,6 +32,11 @@ class DistributionModel(DensityModel):
     **kwargs
         Keras's own arguments: ``name``, ``trainable``.
 
+    Attributes
+    ----------
+    tfp_distribution : tfd.Distribution
+        The distribution given: the very object, or after loading its rebuild.
+
     Raises
     ------
     TypeError
@@ -39,7 +44,8 @@ class DistributionModel(DensityModel):
         a part of it: TFP reads such a variable once and freezes it.
     ValueError
         If the distribution is a batch of distributions or a joint distribution, if its log_prob
-        uses a variable that cannot become a weight, or if it was made outside the scope of the
+        uses a variable that cannot become a weight or a network that wants a context, or if it was
+        made outside the scope of the
         ``tf.distribute`` strategy that the model is made in. In `get_config`: if a part of it has
         no name, such as a lambda.
 

@@ -153,7 +153,7 @@ def check_weight(weight, rows: int):
 
 
 def check_seed(seed):
-    """Return a stateless seed, int32 of shape [2]; None draws one from TensorFlow's global state."""
+    """Return a stateless seed, int32 [2]; None draws one from TensorFlow's global state."""
     if seed is None:
         return tf.random.uniform([2], minval=tf.int32.min, maxval=tf.int32.max, dtype=tf.int32)
     if tf.is_tensor(seed):

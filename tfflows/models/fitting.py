@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfflows.models import door
-from tfflows.training.batches import batch_stream, steps_in_epoch
+from tfflows.training.batches import batch_stream, block_stream, steps_in_epoch
+from tfflows.training.blocks import BLOCK, block_size, blocks_of_stream
 from tfflows.training.trainer import Trainer
 
 __all__ = ["Fitting"]
@@ -95,6 +96,7 @@ validation_batch_size, validation_freq
         if not self.compiled:
             raise ValueError("Call compile(optimizer) before fit().")
         self.build()
+        callbacks = _listed(callbacks)
         seed_of_split = 0 if seed is None else seed
         if seed is None:
             seed = int(np.random.randint(2**31 - 1))
@@ -103,7 +105,7 @@ validation_batch_size, validation_freq
             "verbose": verbose,
             "initial_epoch": initial_epoch,
             "validation_steps": validation_steps,
-            "validation_batch_size": validation_batch_size or batch_size,
+            "validation_batch_size": validation_batch_size or max(batch_size or 32, 1024),
             "validation_freq": validation_freq,
         }
         if _is_stream(x):
@@ -122,18 +124,29 @@ validation_batch_size, validation_freq
                     "adapt(x) with a representative array, or adapt(dataset), first."
                 )
             data = self._table(None, None, None, "x")
-            fed = {"x": self._stream(x), "steps_per_epoch": steps_per_epoch, "shuffle": False}
+            stream = self._stream(x)
+            fed = {"x": stream, "steps_per_epoch": steps_per_epoch, "shuffle": False}
+            if stream is not x and self.takes_blocks(callbacks):
+                fed["x"] = self._stream_in_blocks(stream, steps_per_epoch, epochs - initial_epoch)
         else:
             data = self._table(x, _one_of(y, context), sample_weight, "x", whole=True)
             if validation_split and validation_data is None:
                 data, validation_data = _split_rows(data, validation_split, seed_of_split)
             if self.needs_adapt:
                 self.adapt(*data)
-            fed = self._feed(data, batch_size or 32, seed, shuffle, initial_epoch, steps_per_epoch)
+            fed = self._feed(
+                data,
+                batch_size or 32,
+                seed,
+                shuffle,
+                range(initial_epoch, epochs),
+                steps_per_epoch,
+                callbacks,
+            )
         if validation_data is not None:
             validation_data = self._held_out(validation_data)
         self._training_data = _Held(data)
-        callbacks = [_Epochs(self.progress), *_listed(callbacks)]
+        callbacks = [_Epochs(self.progress), *callbacks]
         try:
             return super().fit(
                 **fed, callbacks=callbacks, validation_data=validation_data, **common
@@ -143,9 +156,8 @@ validation_batch_size, validation_freq
         finally:
             self._training_data = None
 
-    def _feed(self, data, batch_size, seed, shuffle, first_epoch, steps_per_epoch):
+    def _feed(self, data, batch_size, seed, shuffle, epochs, steps_per_epoch, callbacks):
         x, context, weight = data
-        steps = steps_per_epoch or steps_in_epoch(len(x), batch_size)
         if self.distribute_strategy.num_replicas_in_sync > 1:
             return {
                 "x": x,
@@ -156,9 +168,33 @@ validation_batch_size, validation_freq
                 "steps_per_epoch": steps_per_epoch,
             }
         tensors = tuple(None if a is None else tf.convert_to_tensor(a) for a in data)
-        stream = batch_stream(tensors, batch_size, seed, shuffle, first_epoch)
+        steps = steps_in_epoch(len(x), batch_size)
         # The stream shuffles; Keras would warn that it cannot.
-        return {"x": stream, "steps_per_epoch": steps, "shuffle": False}
+        fed = {"steps_per_epoch": steps_per_epoch or steps, "shuffle": False}
+        if self.takes_blocks(callbacks) and steps_per_epoch in (None, steps):
+            block = block_size(steps)
+            self.in_blocks(tensors, block, steps * len(epochs))
+            fill = len(x) % batch_size == 0 or not self.depends_on_batch(
+                *(None if a is None else a[:1] for a in tensors[:2])
+            )
+            stream = block_stream(len(x), batch_size, block, seed, shuffle, epochs.start, fill)
+            return {**fed, "x": stream}
+        return {**fed, "x": batch_stream(tensors, batch_size, seed, shuffle, epochs.start)}
+
+    def _stream_in_blocks(self, stream, steps_per_epoch, epochs):
+        """Return a dataset of blocks, or the dataset itself where that would change batches."""
+        steps = int(stream.cardinality())
+        if steps_per_epoch is not None:
+            block = max(k for k in range(1, BLOCK + 1) if steps_per_epoch % k == 0)
+        elif steps > 0:
+            block = block_size(steps)
+        else:
+            return stream
+        first = next(iter(stream), None)
+        if first is None or self.depends_on_batch(*first[:2]):
+            return stream
+        self.in_blocks(None, block, (steps_per_epoch or steps) * epochs)
+        return blocks_of_stream(stream, block)
 
     def evaluate(
         self,
@@ -344,8 +380,8 @@ validation_batch_size, validation_freq
                 )
         if self.context_shape is not None and len(parts) < 2:
             raise ValueError(
-                f"this flow needs context of shape (..., {_inner(self.context_shape)}); the dataset "
-                "yields x alone. Yield (x, context)."
+                f"this flow needs context of shape (..., {_inner(self.context_shape)}); the "
+                "dataset yields x alone. Yield (x, context)."
             )
         dtype = self.variable_dtype
 
@@ -392,21 +428,24 @@ validation_batch_size, validation_freq
             return advice
         outside, first = 0, None
         for start in range(0, len(x), 65536):
-            part = slice(start, start + 65536)
-            log_prob = self.log_prob(x[part], None if context is None else context[part]).numpy()
-            below = np.isneginf(log_prob)
-            if below.any():
-                outside += int(below.sum())
-                first = start + int(below.argmax()) if first is None else first
+            rows = slice(start, start + 65536)
+            beyond = self.outside_support(x[rows], None if context is None else context[rows])
+            if beyond.any():
+                outside += int(beyond.sum())
+                first = start + int(beyond.argmax()) if first is None else first
         if outside:
-            rows = "row lies" if outside == 1 else "rows lie"
+            lie = "row lies" if outside == 1 else "rows lie"
             raise ValueError(
-                f"{outside} {rows} outside the support of the model, where the density is zero "
+                f"{outside} {lie} outside the support of the model, where the density is zero "
                 f"(first: row {first}). Drop them, rescale the data, or use a base or layers whose "
                 "support holds them."
             )
         culprit = self.first_non_finite(x, context)
         return (f"{culprit} " if culprit else "") + advice
+
+    def outside_support(self, x, context=None) -> np.ndarray:
+        """Say for each row of `x` whether the density is zero there."""
+        return np.isneginf(self.log_prob(x, context).numpy())
 
     def first_non_finite(self, x, context=None) -> str:
         """Name the first part of the model whose output is not finite; an empty string if none."""
@@ -514,8 +553,8 @@ def _check_spread(x, what) -> None:
     few = [i for i in range(rows.shape[1]) if len(np.unique(rows[:, i])) <= max(len(rows) // 50, 2)]
     if few:
         warnings.warn(
-            f"coordinate {', '.join(map(str, few[:10]))} of {what} takes few distinct values, and a "
-            "continuous density will spike there. Adding uniform noise of one step "
+            f"coordinate {', '.join(map(str, few[:10]))} of {what} takes few distinct values, and "
+            "a continuous density will spike there. Adding uniform noise of one step "
             "(dequantization) is the usual cure.",
             stacklevel=4,
         )

@@ -26,8 +26,9 @@ class Flow(DensityModel):
     r"""A normalizing flow: a chain of bijectors that carries a base distribution to the data.
 
     .. math::
-        x = (b_1 \circ b_2 \circ \dots \circ b_K)(z), \qquad
-        \log p(x) = \log p_0(z) + \sum_k \log\left|\det \frac{\partial b_k^{-1}}{\partial x_k}\right|
+        x = (b_1 \circ \dots \circ b_K)(z), \qquad
+        \log p(x) = \log p_0(z)
+        + \sum_k \log\left|\det \frac{\partial b_k^{-1}}{\partial x_k}\right|
 
     Parameters
     ----------
@@ -90,8 +91,8 @@ class Flow(DensityModel):
         for layer in self.bijector_layers:
             if id(layer) in seen:
                 raise ValueError(
-                    f"the layer {layer.name!r} stands in the flow twice and would share its weights; "
-                    "build separate layers."
+                    f"the layer {layer.name!r} stands in the flow twice and would share its "
+                    "weights; build separate layers."
                 )
             seen.add(id(layer))
         self.standardize_context = standardize_context
@@ -319,8 +320,16 @@ class Flow(DensityModel):
             parts.append(layer.bijector(c).inverse(tf.constant(x[rows])).numpy())
         return np.concatenate(parts)
 
+    def outside_support(self, x, context=None) -> np.ndarray:
+        """Say for each row of `x` whether the density is zero there."""
+        # Weights that exploded send latent points so far that their square overflows: the density
+        # is zero then, too, but not for want of support.
+        z = self.inverse(x, context).numpy().reshape(len(x), -1)
+        near = (np.abs(z) < 1e18).all(1)
+        return near & super().outside_support(x, context)
+
     def first_non_finite(self, x, context=None) -> str:
-        """Name the first layer whose output is not finite for a row of `x`; else an empty string."""
+        """Name the first layer whose output is not finite for a row of `x`, if any."""
         for start in range(0, len(x), 65536):
             part = slice(start, start + 65536)
             c = None if context is None else self.embed(tf.constant(context[part]))
@@ -394,8 +403,8 @@ def _warn_outside(layer, x) -> None:
     share = float(np.mean(np.abs(x) > bound))
     if share > 0.01:
         warnings.warn(
-            f"{100 * share:.1f} % of the values that reach the layer {layer.name!r} lie outside its "
-            f"box of ±{bound}, where it is linear. Put tfflows.layers.Standardize() nearest the "
-            "data, or widen bound=.",
+            f"{100 * share:.1f} % of the values that reach the layer {layer.name!r} lie outside "
+            f"its box of ±{bound}, where it is linear. Put tfflows.layers.Standardize() nearest "
+            "the data, or widen bound=.",
             stacklevel=6,
         )

@@ -171,7 +171,7 @@ def adopt_distribution(
     Raises
     ------
     TypeError, ValueError
-        As in `adopt_used`.
+        As in `adopt_used`; if a network inside wants a context.
 
     Examples
     --------
@@ -191,7 +191,16 @@ def adopt_distribution(
             # Strict about its support: a draw lies in it, though drawing may take long.
             distribution.log_prob(tf.identity(distribution.sample(1, seed=(0, 0))))
 
-    adopt_used(owner, distribution, run, what="log_prob", scope=scope)
+    try:
+        adopt_used(owner, distribution, run, what="log_prob", scope=scope)
+    except ValueError as error:
+        if "conditional_input" not in str(error):
+            raise
+        raise ValueError(
+            f"a network in {distribution.name} wants a conditional_input, and nothing would pass "
+            "it one; use tfflows.Flow with context_shape=... and "
+            "tfflows.layers.MaskedAutoregressive."
+        ) from error
 
 
 def adopt_used(

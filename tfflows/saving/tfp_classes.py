@@ -24,9 +24,15 @@ _FUNCTIONS_BY_MODULE = {
     "tf": (tf, ("identity",)),
     "tf.nn": (
         tf.nn,
-        "elu gelu leaky_relu relu relu6 selu sigmoid silu softplus softsign swish tanh".split(),
+        (
+            *("elu", "gelu", "leaky_relu", "relu", "relu6", "selu", "sigmoid", "silu"),
+            *("softplus", "softsign", "swish", "tanh"),
+        ),
     ),
-    "tf.math": (tf.math, "abs exp expm1 log log1p sigmoid softplus sqrt square tanh".split()),
+    "tf.math": (
+        tf.math,
+        ("abs", "exp", "expm1", "log", "log1p", "sigmoid", "softplus", "sqrt", "square", "tanh"),
+    ),
     "tf.linalg": (tf.linalg, ("cholesky",)),
     "tfp.math": (tfp.math, ("fill_triangular", "softplus_inverse")),
     # Glow takes the classes themselves, as functions that make a network.

@@ -123,12 +123,10 @@ def _restore_masks(network: tfb.AutoregressiveNetwork, nodes: list) -> None:
 
 
 def _is_template(obj: object) -> bool:
+    if type(obj).__module__.partition(".")[0] != "tensorflow":
+        return False
     function = getattr(obj, "func", None)
-    return (
-        type(obj).__module__.partition(".")[0] == "tensorflow"
-        and inspect.isfunction(function)
-        and function.__qualname__ == f"{_TEMPLATE}.<locals>._fn"
-    )
+    return inspect.isfunction(function) and function.__qualname__ == f"{_TEMPLATE}.<locals>._fn"
 
 
 def _encode_arguments(arguments: dict, where: str) -> dict:

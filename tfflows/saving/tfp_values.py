@@ -12,18 +12,19 @@ __all__ = ["decode_array", "decode_value", "encode_array", "encode_value", "is_v
 # Longer arrays are written as base64, which is shorter and as exact.
 _LISTED = 64
 
+_VALUES = (
+    *(bool, int, float, complex, str),
+    *(np.ndarray, np.generic, np.dtype),
+    *(tf.Tensor, tf.DType, tf.TensorShape),
+)
 _KINDS = ("array", "dtype", "float", "scalar", "shape", "tensor")
 
 
 def is_value(value: object) -> bool:
     """Whether `encode_value` can write the value: no container, no object with state."""
-    return (
-        value is None
-        or isinstance(value, bool | int | float | complex | str)
-        or isinstance(value, np.ndarray | np.generic | tf.DType | np.dtype | tf.TensorShape)
-        or (isinstance(value, type) and issubclass(value, np.generic | bool | int | float))
-        or (tf.is_tensor(value) and isinstance(value, tf.Tensor))
-    )
+    if isinstance(value, type):
+        return issubclass(value, np.generic | bool | int | float)
+    return value is None or isinstance(value, _VALUES)
 
 
 def encode_value(value: object, where: str = "value") -> object:
@@ -131,9 +132,7 @@ def decode_array(node: dict) -> np.ndarray:
     except (KeyError, TypeError, ValueError, OverflowError, binascii.Error) as error:
         raise ValueError(f"damaged array in a config: {_brief(node)}.") from error
     if flat.size != size:
-        raise ValueError(
-            f"damaged array in a config: {flat.size} values for shape {tuple(shape)}."
-        )
+        raise ValueError(f"damaged array in a config: {flat.size} values for shape {tuple(shape)}.")
     return flat.reshape(shape)
 
 

@@ -66,26 +66,38 @@ def batch_stream(arrays: tuple, batch_size: int, seed: int, shuffle: bool, first
 
 
 def block_stream(
-    rows: int, batch_size: int, block: int, seed: int, shuffle: bool, first_epoch: int = 0
+    rows: int,
+    batch_size: int,
+    block: int,
+    seed: int,
+    shuffle: bool,
+    first_epoch: int = 0,
+    fill: bool = True,
 ):
     """Return an endless dataset of blocks of batches of row numbers.
 
-    An element is ``(index [block, batch_size], real [block, batch_size], steps)``. A ragged last
-    batch is filled with copies of a real row, marked by ``real = 0``; a ragged last block is filled
-    with batches that `steps` excludes.
+    An element is ``(index [block, batch_size], real [block, batch_size], tail [r], steps)``. With
+    `fill`, a ragged last batch is filled with copies of a real row, marked by ``real = 0``;
+    otherwise its rows stand in `tail` and it is not among the `steps`. A ragged last block is
+    filled with batches that `steps` excludes.
     """
     steps = steps_in_epoch(rows, batch_size)
     blocks = math.ceil(steps / block)
-    missing = blocks * block * batch_size - rows
+    ragged = 0 if fill else rows % batch_size
+    missing = blocks * block * batch_size - (rows - ragged)
 
     def one_epoch(epoch):
         order = _order(rows, seed, epoch, shuffle)
-        index = tf.concat([order, tf.fill([missing], order[0])], 0)
-        real = tf.concat([tf.ones([rows]), tf.zeros([missing])], 0)
+        index = tf.concat([order[: rows - ragged], tf.fill([missing], order[0])], 0)
+        real = tf.concat([tf.ones([rows - ragged]), tf.zeros([missing])], 0)
         shape = [blocks, block, batch_size]
-        count = tf.minimum(block, steps - block * tf.range(blocks))
-        return tf.data.Dataset.from_tensor_slices(
-            (tf.reshape(index, shape), tf.reshape(real, shape), count)
-        )
+        count = tf.minimum(block, steps - (ragged > 0) - block * tf.range(blocks))
+
+        def with_tail(number, index, real, count):
+            size = tf.where(tf.equal(number, blocks - 1), ragged, 0)
+            return index, real, order[rows - size :], count
+
+        parts = (tf.range(blocks), tf.reshape(index, shape), tf.reshape(real, shape), count)
+        return tf.data.Dataset.from_tensor_slices(parts).map(with_tail)
 
     return _epochs(first_epoch).flat_map(one_epoch).prefetch(2)

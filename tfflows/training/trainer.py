@@ -5,9 +5,13 @@ import tensorflow as tf
 
 from tfflows.losses import NegativeLogLikelihood, weighted_mean, weighted_sum
 from tfflows.metrics import BitsPerDimension
+from tfflows.training.blocks import Blocks, has_batch_hooks
 from tfflows.training.guard import FiniteGuard, Progress
 
 __all__ = ["Trainer"]
+
+# XLA takes seconds to compile a training step and saves a few milliseconds on each.
+STEPS_THAT_REPAY_XLA = 1500
 
 
 class Trainer(keras.Model):
@@ -96,6 +100,32 @@ class Trainer(keras.Model):
         if self.optimizer is not None and self.built:
             self.optimizer.build(self.trainable_variables)
 
+    _pending_blocks = None
+
+    def in_blocks(self, arrays, block: int, steps: int | None) -> None:
+        """Make the next `fit`, of `steps` steps in all, take `block` of them in one program."""
+        if self._auto_jit:
+            jit_compile = steps is None or steps >= STEPS_THAT_REPAY_XLA
+        else:
+            jit_compile = bool(self.jit_compile)
+        self._pending_blocks = _Pending(Blocks(self, arrays, jit_compile, self._auto_jit))
+        self.steps_per_execution = block
+
+    def depends_on_batch(self, x, context=None) -> bool:
+        """Whether the loss of a batch is more than that of its rows, which filling would change."""
+        self(x, context=context, training=True)
+        statistics = ("moving_mean", "moving_variance")
+        return bool(self.losses) or any(v.name in statistics for v in self.non_trainable_variables)
+
+    def takes_blocks(self, callbacks) -> bool:
+        """Whether steps may be taken in blocks: nothing wants to see single ones."""
+        return (
+            self._auto_steps
+            and not self.run_eagerly
+            and self.distribute_strategy.num_replicas_in_sync == 1
+            and not any(has_batch_hooks(callback) for callback in callbacks)
+        )
+
     @property
     def guard(self) -> FiniteGuard:
         """The guard that stops training at the first value that is not finite."""
@@ -129,15 +159,16 @@ class Trainer(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Return the weighted mean loss over all replicas, with the losses that layers add."""
         rows = self.row_losses(y, y_pred)
-        strategy = tf.distribute.get_replica_context()
-        replicas = strategy.num_replicas_in_sync
+        replica = tf.distribute.get_replica_context()
+        # Keras builds under a strategy by a symbolic call, outside of any replica.
+        replicas = 1 if replica is None else replica.num_replicas_in_sync
         if replicas == 1:
             total = weighted_mean(rows, sample_weight)
         else:
             weight = (
                 tf.ones_like(rows) if sample_weight is None else tf.cast(sample_weight, rows.dtype)
             )
-            everywhere = strategy.all_reduce(tf.distribute.ReduceOp.SUM, tf.reduce_sum(weight))
+            everywhere = replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.reduce_sum(weight))
             # The replicas' gradients are added up, so each divides by the weight of all.
             total = tf.math.divide_no_nan(weighted_sum(rows, weight), everywhere)
         for extra in self.losses:
@@ -193,25 +224,32 @@ class Trainer(keras.Model):
 
     def make_train_function(self, force: bool = False):
         """Compile the training step; the result stops at the first value that is not finite."""
+        if self._pending_blocks is not None:
+            # Keras has taken its stride from `steps_per_execution` by now; validation keeps 1.
+            self.steps_per_execution = 1
+            self.train_function = self._pending_blocks.blocks
+            self._pending_blocks = None
+            return self.train_function
+        if isinstance(self.train_function, Blocks):
+            self.train_function = None
         if self.train_function is not None and not force:
             return self.train_function
         guard = self.guard
-        guard.reset()
         super().make_train_function(force=force)
         plain = self.train_function
 
         def train_function(iterator):
             logs = plain(iterator)
             if guard.tripped.numpy():
-                guard.reset()
-                self.raise_non_finite()
+                self.stopped_by_guard()
             return logs
 
         self.train_function = train_function
         return train_function
 
-    def raise_non_finite(self):
+    def stopped_by_guard(self):
         """Raise a FloatingPointError that says where training met a value that is not finite."""
+        self.guard.reset()
         step = int(self.optimizer.iterations.numpy()) - self.progress.first_step
         raise FloatingPointError(
             f"the loss or its gradient became non-finite in epoch {self.progress.epoch + 1}, batch "
@@ -221,6 +259,15 @@ class Trainer(keras.Model):
     def explain_non_finite(self) -> str:
         """Say what can be said about the cause of a value that is not finite."""
         return "Try a smaller learning rate or gradient clipping (clipnorm)."
+
+
+class _Pending:
+    """The compiled loop that the next `fit` will use; opaque to Keras's tracking."""
+
+    __slots__ = ("blocks",)
+
+    def __init__(self, blocks):
+        self.blocks = blocks
 
 
 def _listed(values):

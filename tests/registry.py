@@ -1,0 +1,648 @@
+"""An example of every public bijector, layer, univariate, conditioner, prebuilt flow and model.
+
+The property suite runs over the tables here: `FLOWS` (layers stand in a flow of their own),
+`BIJECTORS` (values without weights) and `MODELS` (densities that are no `Flow`). A public class that
+no example names fails `tests/properties/test_registry.py`.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfflows import bijectors, conditioners, layers, models, univariates, zoo
+
+tfb, tfd = tfp.bijectors, tfp.distributions
+
+CONTEXT_SHAPE = (2,)
+
+
+def anywhere(rng, shape):
+    return 1.5 * rng.normal(size=shape)
+
+
+def inside_the_sigmoid(rng, shape):
+    return rng.uniform(-0.9, 3.9, size=shape)
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """Something that maps events to latent points, and what the suite must know about it.
+
+    Attributes
+    ----------
+    make : callable
+        ``make(dtype, context_shape)`` returns a new `Flow`; for a bijector, ``make(dtype, context)``
+        with a tensor ``[..., 2]`` or None returns a new bijector.
+    event_shape : tuple of int
+        Shape of an event.
+    covers : tuple of str
+        The public classes and functions that this is an example of.
+    latent_shape : tuple of int, optional
+        Shape of a latent point, if it is another one.
+    context : str
+        "either", "never" (there is nothing to move) or "always".
+    jacobian : str
+        "full", "diagonal" or "triangular" (then `degrees` holds the order).
+    degrees : tuple of int, optional
+        The place of each flattened coordinate in the autoregressive order; None if it is drawn, so
+        that the layer's config tells.
+    draw : callable
+        ``draw(rng, shape)`` returns events.
+    bounded : bool
+        Whether the support is not the whole space.
+    kind : str
+        "flow" (`make` returns a `Flow`), "model" (another `DensityModel`) or "bijector".
+    starts_as_identity : bool
+        Whether, as it is made, it does nothing but reorder coordinates (a single layer: nothing).
+    """
+
+    make: Callable
+    event_shape: tuple = (3,)
+    covers: tuple = ()
+    latent_shape: tuple | None = None
+    context: str = "either"
+    jacobian: str = "full"
+    degrees: tuple | None = ()
+    draw: Callable = anywhere
+    bounded: bool = False
+    kind: str = "flow"
+    starts_as_identity: bool = False
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.event_shape)
+
+    def contexts(self) -> list[bool]:
+        """Whether to run without and with a context."""
+        return {"either": [False, True], "never": [False], "always": [True]}[self.context]
+
+
+# Small networks whose gradients are nowhere zero.
+NETWORK = {"hidden_units": (6, 6), "activation": "tanh"}
+
+
+def spline(bins=4, bound=4.0):
+    return univariates.RationalQuadraticSpline(bins=bins, bound=bound)
+
+
+def flow(*chain, event_shape, **kwargs):
+    """Return ``make(dtype, context_shape)`` of a flow of the layers that `chain` makes."""
+
+    def make(dtype, context_shape):
+        made = [entry(dtype) for entry in chain]
+        return models.Flow(made, event_shape, context_shape, dtype=dtype, **kwargs)
+
+    return make
+
+
+def one(layer, event_shape=(3,), *, covers=(), **kwargs):
+    """Return an `Example` of a flow of one layer; `layer` takes the type."""
+    return Example(
+        flow(layer, event_shape=event_shape),
+        event_shape,
+        covers=tuple(covers),
+        **kwargs,
+    )
+
+
+def autoregressive(univariate, event_shape=(3,), degrees=..., covers=(), **kwargs):
+    return one(
+        lambda d: layers.MaskedAutoregressive(univariate(), dtype=d, **{**NETWORK, **kwargs}),
+        event_shape,
+        covers=("layers.MaskedAutoregressive", *covers),
+        jacobian="triangular",
+        degrees=tuple(range(math.prod(event_shape))) if degrees is ... else degrees,
+        starts_as_identity=kwargs.get("identity_start", True),
+    )
+
+
+def coupling(univariate, event_shape=(3,), covers=(), conditioner=None, **kwargs):
+    def make(dtype, context_shape):
+        arguments = {**NETWORK, **kwargs}
+        if conditioner is not None:
+            inputs = kwargs["passing"] + (0 if context_shape is None else math.prod(context_shape))
+            arguments = {
+                **{key: value for key, value in kwargs.items() if key != "passing"},
+                "conditioner": conditioner(inputs, dtype),
+            }
+        layer = layers.Coupling(univariate(), dtype=dtype, **arguments)
+        return models.Flow([layer], event_shape, context_shape, dtype=dtype)
+
+    return Example(make, event_shape, ("layers.Coupling", *covers), starts_as_identity=True)
+
+
+def sequential(inputs, dtype):
+    dense = keras.layers.Dense(5, activation="tanh", dtype=dtype)
+    return keras.Sequential([keras.Input((inputs,), dtype=dtype), dense])
+
+
+def functional(inputs, dtype):
+    given = keras.Input((inputs,), dtype=dtype)
+    hidden = keras.layers.Dense(5, activation="tanh", dtype=dtype)(given)
+    return keras.Model(given, keras.layers.Concatenate(dtype=dtype)([given, hidden]))
+
+
+def residual(inputs, dtype):
+    return conditioners.ResidualNetwork(
+        5, width=6, blocks=1, activation="tanh", input_size=inputs, dtype=dtype
+    )
+
+
+def dense(inputs, dtype):
+    return conditioners.DenseNetwork(
+        5, hidden_units=(6,), activation="tanh", input_size=inputs, dtype=dtype
+    )
+
+
+def static(bijector, event_shape=(3,), **kwargs):
+    """Return an `Example` of a TFP bijector that stands in a flow as it is; no context moves it."""
+    return one(
+        lambda d: layers.Static(bijector(d), dtype=d),
+        event_shape,
+        covers=("layers.Static",),
+        **{"context": "never", **kwargs},
+    )
+
+
+def nested(dtype):
+    offset = tf.Variable(np.asarray([0.5, 0.25, -1.0], dtype), name="offset")
+    log_scale = tf.Variable(np.asarray([0.1, -0.2, 0.3], dtype), name="log_scale")
+    inner = tfb.Chain([tfb.Shift(offset), tfb.Scale(log_scale=log_scale)])
+    outer = tfb.Chain([tfb.Invert(tfb.Permute([1, 2, 0])), tfb.Invert(tfb.SinhArcsinh(0.3, 1.2))])
+    return tfb.Chain([outer, tfb.Invert(inner), tfb.Shift(offset)])
+
+
+def tfp_flow_of_our_network(dtype):
+    network = conditioners.AutoregressiveNetwork(
+        params=2, event_shape=[3], hidden_units=[6], activation="tanh", dtype=dtype
+    )
+    return tfb.MaskedAutoregressiveFlow(network)
+
+
+def prebuilt(name, event_shape, covers=(), jacobian="full", **kwargs):
+    function = getattr(zoo, name)
+    arguments = {"transforms": 2, "hidden_units": (6,), "activation": "tanh", **kwargs}
+    return Example(
+        lambda dtype, context_shape: function(event_shape, context_shape, dtype=dtype, **arguments),
+        event_shape,
+        covers=(name, *covers),
+        jacobian=jacobian,
+        starts_as_identity=kwargs.get("identity_start", True),
+    )
+
+
+def trained_base(dtype, context_shape):
+    base = tfd.MultivariateNormalDiag(
+        tf.Variable(np.asarray([0.3, -0.2], dtype), name="loc"),
+        tfp.util.TransformedVariable(
+            np.asarray([1.2, 0.8], dtype), tfb.Softplus(), dtype=dtype, name="scale"
+        ),
+    )
+    layer = layers.MaskedAutoregressive(spline(), dtype=dtype, **NETWORK)
+    return models.Flow([layer], 2, context_shape, base=base, dtype=dtype)
+
+
+def embedded_context(dtype, context_shape):
+    network = keras.Sequential(
+        [
+            keras.Input(context_shape, dtype=dtype),
+            keras.layers.Dense(4, activation="tanh", dtype=dtype),
+        ]
+    )
+    chain = [
+        layers.Standardize(dtype=dtype),
+        layers.Coupling(univariates.Affine(), dtype=dtype, **NETWORK),
+        layers.Shift(dtype=dtype, hidden_units=(4,), activation="tanh"),
+    ]
+    return models.Flow(chain, 2, context_shape, context_network=network, dtype=dtype)
+
+
+def mixed_chain(dtype, context_shape):
+    chain = [
+        layers.Standardize(dtype=dtype),
+        layers.MaskedAutoregressive(univariates.Affine(), dtype=dtype, **NETWORK),
+        tfb.Permute([1, 0]),
+        layers.Coupling(spline(), dtype=dtype, **NETWORK),
+        tfb.Shift(np.asarray([0.5, 0.25], dtype)),
+        tfb.Scale(tf.Variable(np.asarray([1.0, 0.5], dtype), name="scale")),
+    ]
+    base = tfd.MultivariateNormalDiag(loc=np.zeros(2, dtype))
+    return models.Flow(chain, 2, context_shape, base=base, dtype=dtype)
+
+
+def context_arguments(**kwargs):
+    return {"hidden_units": (4,), "activation": "tanh", **kwargs}
+
+
+_ADDITIVE = ("univariates.Additive",)
+_AFFINE = ("univariates.Affine",)
+_SPLINE = ("univariates.RationalQuadraticSpline",)
+
+FLOWS: dict[str, Example] = {
+    # masked autoregressive layers
+    "autoregressive, affine": autoregressive(
+        univariates.Affine, covers=(*_AFFINE, "conditioners.AutoregressiveNetwork")
+    ),
+    "autoregressive, additive, right to left": autoregressive(
+        univariates.Additive, degrees=(2, 1, 0), covers=_ADDITIVE, order="right-to-left"
+    ),
+    "autoregressive, spline, listed order": autoregressive(
+        spline, degrees=(1, 2, 0), covers=_SPLINE, order=[2, 3, 1]
+    ),
+    "autoregressive, random order": autoregressive(
+        univariates.Affine, (4,), degrees=None, order="random", seed=3, identity_start=False
+    ),
+    "autoregressive, two passes": autoregressive(
+        univariates.Affine, (4,), degrees=(0, 0, 1, 1), passes=2
+    ),
+    "autoregressive, residual": autoregressive(univariates.Affine, residual=True),
+    "autoregressive, no hidden layer": autoregressive(univariates.Affine, hidden_units=()),
+    "autoregressive, scalar": autoregressive(univariates.Affine, ()),
+    "autoregressive, one coordinate": autoregressive(spline, (1,)),
+    "autoregressive, matrix": autoregressive(univariates.Affine, (2, 2)),
+    # couplings
+    "coupling, affine": coupling(univariates.Affine),
+    "coupling, additive, pair": coupling(univariates.Additive, (2,), swap=True),
+    "coupling, spline, alternating": coupling(spline, mask="alternating", swap=True),
+    "coupling, affine, listed mask, matrix": coupling(
+        univariates.Affine, (2, 2), mask=[True, False, False, True]
+    ),
+    "coupling, Sequential": coupling(univariates.Affine, conditioner=sequential, passing=1),
+    "coupling, functional": coupling(spline, conditioner=functional, passing=1),
+    "coupling, residual": coupling(
+        univariates.Affine,
+        conditioner=residual,
+        passing=1,
+        covers=("conditioners.ResidualNetwork",),
+    ),
+    "coupling, dense": coupling(
+        univariates.Affine, conditioner=dense, passing=1, covers=("conditioners.DenseNetwork",)
+    ),
+    # elementwise layers
+    "elementwise, affine": one(
+        lambda d: layers.Elementwise(univariates.Affine(), dtype=d, **context_arguments()),
+        covers=("layers.Elementwise", *_AFFINE),
+        jacobian="diagonal",
+        starts_as_identity=True,
+    ),
+    "elementwise, spline, scalar": one(
+        lambda d: layers.Elementwise(spline(), dtype=d, **context_arguments()),
+        (),
+        covers=("layers.Elementwise", *_SPLINE),
+        jacobian="diagonal",
+        starts_as_identity=True,
+    ),
+    "elementwise, additive, matrix": one(
+        lambda d: layers.Elementwise(univariates.Additive(), dtype=d, **context_arguments()),
+        (2, 2),
+        covers=("layers.Elementwise", *_ADDITIVE),
+        jacobian="diagonal",
+        starts_as_identity=True,
+    ),
+    "shift": one(
+        lambda d: layers.Shift([0.5, 0.25, -1.0], dtype=d, **context_arguments()),
+        covers=("layers.Shift",),
+        jacobian="diagonal",
+    ),
+    "shift, matrix": one(
+        lambda d: layers.Shift([0.5, 0.25], dtype=d, **context_arguments()),
+        (2, 2),
+        covers=("layers.Shift",),
+        jacobian="diagonal",
+    ),
+    "scale": one(
+        lambda d: layers.Scale([1.5, -0.5, 2.0], dtype=d, **context_arguments()),
+        covers=("layers.Scale",),
+        jacobian="diagonal",
+    ),
+    "scale, scalar": one(
+        lambda d: layers.Scale(-2.0, dtype=d, **context_arguments()),
+        (),
+        covers=("layers.Scale",),
+        jacobian="diagonal",
+    ),
+    "standardize": one(
+        lambda d: layers.Standardize(dtype=d),
+        covers=("layers.Standardize",),
+        context="never",
+        jacobian="diagonal",
+        starts_as_identity=True,
+    ),
+    "standardize, scalar": one(
+        lambda d: layers.Standardize(dtype=d),
+        (),
+        covers=("layers.Standardize",),
+        context="never",
+        jacobian="diagonal",
+        starts_as_identity=True,
+    ),
+    "actnorm": one(
+        lambda d: layers.ActNorm(dtype=d, **context_arguments()),
+        covers=("layers.ActNorm",),
+        jacobian="diagonal",
+        starts_as_identity=True,
+    ),
+    "actnorm, matrix": one(
+        lambda d: layers.ActNorm(dtype=d, **context_arguments()),
+        (2, 2),
+        covers=("layers.ActNorm",),
+        jacobian="diagonal",
+        starts_as_identity=True,
+    ),
+    # linear layers and permutations
+    "LU": one(
+        lambda d: layers.LU(dtype=d, **context_arguments()),
+        covers=("layers.LU",),
+        starts_as_identity=True,
+    ),
+    "LU, matrix": one(
+        lambda d: layers.LU(dtype=d, **context_arguments()),
+        (2, 2),
+        covers=("layers.LU",),
+        starts_as_identity=True,
+    ),
+    "LU, one coordinate": one(
+        lambda d: layers.LU(dtype=d, **context_arguments()),
+        (1,),
+        covers=("layers.LU",),
+        starts_as_identity=True,
+    ),
+    "permute": one(
+        lambda d: layers.Permute([2, 0, 1], dtype=d), covers=("layers.Permute",), context="never"
+    ),
+    "permute, random, matrix": one(
+        lambda d: layers.Permute("random", seed=1, dtype=d),
+        (2, 2),
+        covers=("layers.Permute",),
+        context="never",
+    ),
+    "reverse": one(
+        lambda d: layers.Reverse(dtype=d), covers=("layers.Reverse",), context="never"
+    ),
+    # TFP's bijectors as they are
+    "static, variable": static(
+        lambda d: tfb.Shift(tf.Variable(np.asarray([0.5, 0.25], d), name="shift")),
+        (2,),
+        jacobian="diagonal",
+    ),
+    "static, nested": static(nested),
+    "static, MaskedAutoregressiveFlow of our network": static(
+        tfp_flow_of_our_network, jacobian="triangular", degrees=(0, 1, 2)
+    ),
+    "static, bounded": static(
+        lambda d: tfb.Sigmoid(*np.asarray([-1.0, 4.0], d)),
+        (2,),
+        jacobian="diagonal",
+        draw=inside_the_sigmoid,
+        bounded=True,
+    ),
+    "static, another shape": static(
+        lambda d: tfb.Reshape([2, 2], [4]), (2, 2), latent_shape=(4,)
+    ),
+    # wrappers
+    "inverted, autoregressive": one(
+        lambda d: layers.Invert(
+            layers.MaskedAutoregressive(univariates.Affine(), dtype=d, **NETWORK)
+        ),
+        covers=("layers.Invert",),
+        jacobian="triangular",
+        degrees=(0, 1, 2),
+        starts_as_identity=True,
+    ),
+    "inverted, coupling": one(
+        lambda d: layers.Invert(layers.Coupling(spline(), dtype=d, **NETWORK)),
+        (2,),
+        covers=("layers.Invert",),
+        starts_as_identity=True,
+    ),
+    "inverted, another shape": one(
+        lambda d: layers.Invert(layers.Static(tfb.Reshape([4], [2, 2]), dtype=d)),
+        (2, 2),
+        latent_shape=(4,),
+        covers=("layers.Invert",),
+        context="never",
+    ),
+    "unconditional": one(
+        lambda d: layers.Unconditional(
+            layers.MaskedAutoregressive(univariates.Affine(), dtype=d, **NETWORK)
+        ),
+        covers=("layers.Unconditional",),
+        jacobian="triangular",
+        degrees=(0, 1, 2),
+        starts_as_identity=True,
+    ),
+    # flows
+    "flow of nothing": Example(
+        flow(event_shape=2), (2,), ("models.Flow",), context="never", starts_as_identity=True
+    ),
+    "flow, trained base": Example(
+        trained_base, (2,), ("models.Flow",), jacobian="triangular", degrees=(0, 1)
+    ),
+    "flow, context network": Example(
+        embedded_context, (2,), ("models.Flow",), context="always", starts_as_identity=True
+    ),
+    "flow, layers and TFP": Example(mixed_chain, (2,), ("models.Flow",)),
+    "NICE": prebuilt("NICE", (2,)),
+    "RealNVP": prebuilt("RealNVP", (3,)),
+    "RealNVP, matrix": prebuilt("RealNVP", (2, 2)),
+    "MAF": prebuilt("MAF", (2,)),
+    "MAF, scalar": prebuilt("MAF", (), jacobian="diagonal"),
+    "MAF, one coordinate": prebuilt("MAF", (1,), jacobian="diagonal"),
+    "MAF, random start": prebuilt("MAF", (3,), identity_start=False),
+    "MAF, residual": prebuilt("MAF", (2,), residual=True, hidden_units=(6, 6)),
+    "IAF": prebuilt("IAF", (3,)),
+    "NSF": prebuilt("NSF", (2,), bins=4),
+    "NSF, one coordinate": prebuilt("NSF", (1,), jacobian="diagonal", bins=4),
+    "CouplingNSF": prebuilt("CouplingNSF", (3,), bins=4),
+}
+
+
+# Bijectors without weights. Their parameters follow from a context by fixed numbers.
+
+
+def parameters(shape, dtype, context, scale=0.7, seed=5):
+    """Return numbers ``[*batch of the context, *shape]``: fixed ones, moved by the context."""
+    rng = np.random.default_rng(seed)
+    fixed = tf.constant(scale * rng.normal(size=shape), dtype)
+    if context is None:
+        return fixed
+    moved = tf.constant(scale * rng.normal(size=(context.shape[-1], math.prod(shape))), dtype)
+    batch = tf.shape(context)[:-1]
+    return fixed + tf.reshape(
+        tf.tensordot(tf.tanh(context), moved, 1), tf.concat([batch, list(shape)], 0)
+    )
+
+
+def affine_bijector(dtype, context):
+    both = parameters((2, 3), dtype, context)
+    return bijectors.Affine(both[..., 0, :], both[..., 1, :])
+
+
+def spline_bijector(dtype, context):
+    return bijectors.RationalQuadraticSpline(parameters((3, 11), dtype, context, 1.0), bound=3.0)
+
+
+def lu_bijector(dtype, context):
+    both = parameters((4, 3), dtype, context, 0.5)
+    square = parameters((3, 3), dtype, context, 0.5, seed=6)
+    return bijectors.LU(square, square, both[..., 0, :], both[..., 1, :], (3,))
+
+
+def batch_of(context):
+    if context is None:
+        return ()
+    static = context.shape[:-1]
+    return static if static.is_fully_defined() else tf.shape(context)[:-1]
+
+
+def coupling_bijector(dtype, context):
+    """The first coordinate moves the two others."""
+    mixing = tf.constant(np.random.default_rng(7).normal(size=(1, 4)), dtype)
+    offset = parameters((2, 2), dtype, context)
+
+    def raw(passing):
+        moved = tf.tanh(tf.tensordot(passing, mixing, 1))
+        return tf.reshape(moved, tf.concat([tf.shape(moved)[:-1], [2, 2]], 0)) + offset
+
+    return bijectors.Coupling(
+        raw,
+        univariates.Affine().bijector,
+        mask=[True, False, False],
+        event_shape=(3,),
+        batch_shape=batch_of(context),
+        dtype=dtype,
+    )
+
+
+def autoregressive_bijector(dtype, context):
+    """Each coordinate is moved by a triangular product of those before it."""
+    mixing = np.random.default_rng(8).normal(size=(3, 3, 2))
+    mixing = tf.constant(mixing * np.triu(np.ones((3, 3)), 1)[..., None], dtype)
+    offset = parameters((3, 2), dtype, context)
+
+    def raw(x):
+        return tf.tensordot(tf.tanh(x), mixing, 1) + offset
+
+    return bijectors.MaskedAutoregressive(
+        raw,
+        univariates.Affine().bijector,
+        (3,),
+        passes=3,
+        batch_shape=batch_of(context),
+        dtype=dtype,
+    )
+
+
+BIJECTORS: dict[str, Example] = {
+    "Affine": Example(affine_bijector, covers=("bijectors.Affine",), jacobian="diagonal"),
+    "RationalQuadraticSpline": Example(
+        spline_bijector, covers=("bijectors.RationalQuadraticSpline",), jacobian="diagonal"
+    ),
+    "LU": Example(lu_bijector, covers=("bijectors.LU",)),
+    "Permutation": Example(
+        lambda dtype, context: bijectors.Permutation([2, 0, 3, 1], (2, 2)),
+        (2, 2),
+        covers=("bijectors.Permutation",),
+        context="never",
+    ),
+    "Coupling": Example(coupling_bijector, covers=("bijectors.Coupling",)),
+    "MaskedAutoregressive": Example(
+        autoregressive_bijector,
+        covers=("bijectors.MaskedAutoregressive",),
+        jacobian="triangular",
+        degrees=(0, 1, 2),
+    ),
+}
+
+
+# Densities that are no flow of layers.
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Gaussian(models.DensityModel):
+    """A Gaussian whose mean and scale a network predicts; without a context they are weights."""
+
+    def __init__(self, event_shape=(), context_shape=None, **kwargs):
+        super().__init__(event_shape=event_shape, context_shape=context_shape, **kwargs)
+        dtype = self.dtype_policy
+        self.network = keras.layers.Dense(2 * self.event_size, dtype=dtype)
+
+    def distribution(self, context=None):
+        if context is None:
+            context = tf.ones([1], self.variable_dtype)
+        raw = self.network(context[tf.newaxis] if context.shape.rank == 1 else context)
+        raw = raw[0] if context.shape.rank == 1 else raw
+        loc, log_scale = tf.split(raw, 2, axis=-1)
+        if self.event_shape == ():
+            return tfd.Normal(loc[..., 0], tf.exp(log_scale[..., 0]))
+        return tfd.MultivariateNormalDiag(loc, tf.exp(log_scale))
+
+    def get_config(self):
+        return {
+            "event_shape": self.event_shape,
+            "context_shape": self.context_shape,
+            "name": self.name,
+            "dtype": self.dtype_policy.name,
+        }
+
+
+def textbook_model(dtype, context_shape):
+    made = tfb.AutoregressiveNetwork(
+        params=2, hidden_units=[8], activation="tanh", dtype=dtype, event_shape=[2]
+    )
+    shift = tfb.Shift(tf.Variable(np.asarray([0.5, 0.25], dtype), name="shift"))
+    chain = tfb.Chain([shift, tfb.MaskedAutoregressiveFlow(made), tfb.Permute([1, 0])])
+    base = tfd.MultivariateNormalDiag(loc=np.zeros(2, dtype))
+    return models.DistributionModel(tfd.TransformedDistribution(base, chain))
+
+
+def mixture_model(dtype, context_shape):
+    mixture = tfd.MixtureSameFamily(
+        tfd.Categorical(logits=tf.Variable(np.asarray([0.3, -0.4], dtype), name="logits")),
+        tfd.Normal(
+            tf.Variable(np.asarray([-1.0, 1.0], dtype), name="loc"), np.asarray([0.5, 0.7], dtype)
+        ),
+    )
+    return models.DistributionModel(mixture)
+
+
+MODELS: dict[str, Example] = {
+    "Gaussian, scalar": Example(
+        lambda dtype, context_shape: Gaussian((), context_shape, dtype=dtype),
+        (),
+        ("models.DensityModel",),
+    ),
+    "Gaussian, pair": Example(
+        lambda dtype, context_shape: Gaussian((2,), context_shape, dtype=dtype),
+        (2,),
+        ("models.DensityModel",),
+    ),
+    "textbook": Example(
+        textbook_model, (2,), ("models.DistributionModel",), context="never"
+    ),
+    "mixture": Example(mixture_model, (), ("models.DistributionModel",), context="never"),
+}
+
+#: Public names that are no examples, and why.
+ABSTRACT: dict[str, str] = {
+    "bijectors.Bijector": "a base class without a map",
+    "layers.BijectorLayer": "a base class without a map",
+    "univariates.Univariate": "a base class without a map",
+}
+
+EVERY: dict[str, Example] = {
+    **{
+        f"bijector, {name}": dataclasses.replace(example, kind="bijector")
+        for name, example in BIJECTORS.items()
+    },
+    **FLOWS,
+    **{
+        f"model, {name}": dataclasses.replace(example, kind="model")
+        for name, example in MODELS.items()
+    },
+}

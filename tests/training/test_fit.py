@@ -1,0 +1,243 @@
+"""The compiled loop behind `fit` takes the steps that plain Keras takes."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfflows
+from tfflows.training.batches import batch_stream, block_stream
+from tfflows.training.blocks import block_size
+
+ROWS, BATCH = 230, 32  # a ragged last batch of 6
+
+
+@pytest.fixture(scope="module")
+def table():
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(ROWS, 2)).astype("float32") @ np.array([[1, 0.8], [0, 0.5]], "f4")
+    context = generator.normal(size=(ROWS, 1)).astype("float32")
+    weight = generator.uniform(0, 2, ROWS).astype("float32")
+    weight[:5] = 0
+    return x + context, context, weight
+
+
+def build(context=True, **kwargs):
+    keras.utils.set_random_seed(1)
+    return tfflows.MAF(2, 1 if context else None, transforms=2, hidden_units=(8,), **kwargs)
+
+
+def weights_after(table, optimizer, epochs=2, weighted=True, loss=None, make=build, **compile_to):
+    x, context, weight = table
+    flow = make()
+    flow.compile(optimizer(), loss=loss, **compile_to)
+    history = flow.fit(
+        x,
+        context=context,
+        sample_weight=weight if weighted else None,
+        epochs=epochs,
+        batch_size=BATCH,
+        seed=3,
+        verbose=0,
+    )
+    return np.concatenate([w.ravel() for w in flow.get_weights()]), history.history["loss"]
+
+
+OPTIMIZERS = {
+    "adam": lambda: keras.optimizers.Adam(1e-2),
+    "clipnorm": lambda: keras.optimizers.SGD(0.1, clipnorm=0.1),
+    "decay and schedule": lambda: keras.optimizers.AdamW(
+        keras.optimizers.schedules.CosineDecay(1e-2, 12), weight_decay=0.1
+    ),
+    "ema": lambda: keras.optimizers.Adam(1e-2, use_ema=True, ema_overwrite_frequency=3),
+    "accumulation": lambda: keras.optimizers.Adam(1e-2, gradient_accumulation_steps=3),
+}
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_blocks_take_the_steps_of_plain_keras(table, name, jit_compile):
+    in_blocks, losses = weights_after(table, OPTIMIZERS[name], jit_compile=jit_compile)
+    plain, plain_losses = weights_after(table, OPTIMIZERS[name], steps_per_execution=1)
+    np.testing.assert_allclose(in_blocks, plain, atol=2e-5)
+    np.testing.assert_allclose(losses, plain_losses, rtol=1e-5)
+
+
+def test_the_steps_are_those_of_a_hand_written_loop(table):
+    x, context, weight = table
+    flow = build()
+    flow.adapt(x, context, weight)
+    optimizer = keras.optimizers.Adam(1e-2)
+    stream = iter(batch_stream(tuple(map(tf.constant, table)), BATCH, 3, True))
+    for _ in range(2 * 8):
+        events, given, w = next(stream)
+        with tf.GradientTape() as tape:
+            loss = -tf.reduce_sum(w * flow.log_prob(events, given)) / tf.reduce_sum(w)
+        variables = flow.trainable_variables
+        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+    by_hand = np.concatenate([w.ravel() for w in flow.get_weights()])
+    fitted, _ = weights_after(table, OPTIMIZERS["adam"])
+    np.testing.assert_allclose(fitted, by_hand, atol=2e-5)
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+def test_the_logged_loss_of_a_ragged_epoch_is_the_weighted_mean(table, weighted):
+    x, context, weight = table
+    _, losses = weights_after(table, lambda: keras.optimizers.SGD(0.0), 1, weighted)
+    flow = build()
+    flow.adapt(x, context, weight if weighted else None)
+    expected = np.average(-flow.log_prob(x, context), weights=weight if weighted else None)
+    np.testing.assert_allclose(losses[0], expected, rtol=1e-5)
+
+
+def test_doubling_every_weight_changes_nothing(table):
+    once, _ = weights_after(table, OPTIMIZERS["clipnorm"])
+    twice, _ = weights_after((*table[:2], 2 * table[2]), OPTIMIZERS["clipnorm"])
+    np.testing.assert_allclose(once, twice, atol=1e-5)
+
+
+class Regularized(tfflows.Flow):
+    def call(self, x, context=None, training=None):
+        self.add_loss(
+            0.1
+            * tf.reduce_mean(tf.square(x[..., 0]))
+            * tf.reduce_sum([tf.reduce_sum(tf.square(v)) for v in self.trainable_variables])
+        )
+        return super().call(x, context)
+
+
+def test_a_loss_that_depends_on_the_batch_sees_the_ragged_tail_as_it_is(table):
+    def make():
+        keras.utils.set_random_seed(1)
+        affine = tfflows.univariates.Affine()
+        chain = [tfflows.layers.MaskedAutoregressive(affine, hidden_units=(8,))]
+        return Regularized(chain, 2, 1, standardize_context=False)
+
+    in_blocks, losses = weights_after(table, OPTIMIZERS["adam"], make=make)
+    plain, plain_losses = weights_after(table, OPTIMIZERS["adam"], make=make, run_eagerly=True)
+    np.testing.assert_allclose(in_blocks, plain, atol=2e-5)
+    np.testing.assert_allclose(losses, plain_losses, rtol=1e-4)
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+def test_a_streamed_dataset_takes_the_same_steps(table, weighted):
+    x, context, weight = table
+    parts = (x, context, weight) if weighted else (x, context)
+
+    def train(data, **kwargs):
+        flow = build()
+        flow.adapt(x, context)
+        flow.compile(OPTIMIZERS["adam"]())
+        losses = flow.fit(data, epochs=2, verbose=0, **kwargs).history["loss"]
+        return np.concatenate([w.ravel() for w in flow.get_weights()]), losses
+
+    dataset = tf.data.Dataset.from_tensor_slices(parts).batch(BATCH)
+    streamed, losses = train(dataset)
+    arrays = {"context": context, "batch_size": BATCH, "shuffle": False}
+    if weighted:
+        arrays["sample_weight"] = weight
+    fitted, array_losses = train(x, **arrays)
+    np.testing.assert_allclose(streamed, fitted, atol=2e-5)
+    np.testing.assert_allclose(losses, array_losses, rtol=1e-5)
+    repeated, _ = train(dataset.repeat(), steps_per_epoch=8)
+    np.testing.assert_allclose(repeated, fitted, atol=2e-5)
+
+
+def test_every_row_comes_once_an_epoch_in_a_new_order():
+    order = []
+    stream = iter(block_stream(ROWS, BATCH, 3, 5, True))
+    for _ in range(2):
+        epoch = []
+        for _ in range(3):
+            index, real, _, count = next(stream)
+            epoch.append(index.numpy()[real.numpy() > 0])
+            assert int(count) == 3 if len(epoch) < 3 else 2
+        order.append(np.concatenate(epoch))
+    for epoch in order:
+        np.testing.assert_array_equal(np.sort(epoch), np.arange(ROWS))
+    assert (order[0] != order[1]).mean() > 0.9
+    again = next(iter(block_stream(ROWS, BATCH, 3, 5, True, first_epoch=1)))[0]
+    np.testing.assert_array_equal(again.numpy().ravel(), order[1][: 3 * BATCH])
+
+
+def test_blocks_share_an_epoch_evenly():
+    assert [block_size(n) for n in (1, 39, 64, 65, 313)] == [1, 39, 64, 33, 63]
+
+
+def test_callbacks_with_batch_hooks_see_every_batch(table):
+    seen = []
+
+    class Hook(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append((batch, float(logs["loss"])))
+
+    flow = build(context=False)
+    flow.compile()
+    flow.fit(table[0], batch_size=BATCH, epochs=2, callbacks=[Hook()], verbose=0)
+    assert [batch for batch, _ in seen] == 2 * list(range(8))
+
+
+def test_early_stopping_restores_the_best_weights(table):
+    flow = build(context=False)
+    flow.compile(keras.optimizers.SGD(0.5))
+    stop = keras.callbacks.EarlyStopping("val_loss", patience=1, restore_best_weights=True)
+    history = flow.fit(
+        table[0], epochs=20, batch_size=BATCH, validation_split=0.2, callbacks=[stop], verbose=0
+    ).history
+    held = np.sort(np.random.default_rng(0).permutation(ROWS)[: round(0.2 * ROWS)])
+    expected = -np.mean(flow.log_prob(table[0][held]))
+    np.testing.assert_allclose(min(history["val_loss"]), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("steps_per_execution", ["auto", 1, 5])
+def test_training_stops_at_the_first_value_that_is_not_finite(table, steps_per_execution):
+    class Explodes(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            return tf.where(tf.cast(step, tf.float32) < 11.0, 0.01, 1e30)
+
+    flow = build(context=False)
+    flow.compile(keras.optimizers.SGD(Explodes()), steps_per_execution=steps_per_execution)
+    with pytest.raises(FloatingPointError, match=r"epoch 2, batch \d+.*weights.*kept"):
+        flow.fit(table[0], epochs=5, batch_size=BATCH, verbose=0)
+    assert all(np.isfinite(w).all() for w in flow.get_weights())
+
+
+def test_train_on_batch_and_gradient_tape_take_a_step(table):
+    flow = build(context=False)
+    flow.adapt(table[0])
+    flow.compile(keras.optimizers.SGD(0.1))
+    before = flow.train_on_batch(table[0])
+    assert flow.test_on_batch(table[0]) < before
+
+
+def test_two_replicas_take_the_steps_of_one(table):
+    code = """
+import os, sys, numpy as np, keras, tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+import tfflows
+x = np.load(sys.argv[1])
+w = np.linspace(0, 1, len(x)).astype("float32")
+def train(strategy):
+    with strategy.scope():
+        keras.utils.set_random_seed(1)
+        flow = tfflows.MAF(2, transforms=1, hidden_units=(8,))
+        flow.compile(keras.optimizers.SGD(0.1), steps_per_execution=1)
+    h = flow.fit(x, sample_weight=w, epochs=2, batch_size=32, shuffle=False, verbose=0)
+    return np.concatenate([v.ravel() for v in flow.get_weights()]), h.history["loss"]
+one, loss_one = train(tf.distribute.get_strategy())
+two, loss_two = train(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+np.testing.assert_allclose(one, two, atol=1e-5)
+np.testing.assert_allclose(loss_one, loss_two, rtol=1e-5)
+print("equal")
+"""
+    import subprocess
+    import sys
+    import tempfile
+
+    with tempfile.NamedTemporaryFile(suffix=".npy") as file:
+        np.save(file.name, table[0])
+        done = subprocess.run(
+            [sys.executable, "-c", code, file.name], capture_output=True, text=True, check=False
+        )
+    assert "equal" in done.stdout, done.stderr[-3000:]

@@ -1,0 +1,1 @@
+"""Chapters to read and run, and the tests that run them."""
