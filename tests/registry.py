@@ -173,8 +173,9 @@ def nested(dtype):
     offset = tf.Variable(np.asarray([0.5, 0.25, -1.0], dtype), name="offset")
     log_scale = tf.Variable(np.asarray([0.1, -0.2, 0.3], dtype), name="log_scale")
     inner = tfb.Chain([tfb.Shift(offset), tfb.Scale(log_scale=log_scale)])
-    outer = tfb.Chain([tfb.Invert(tfb.Permute([1, 2, 0])), tfb.Invert(tfb.SinhArcsinh(0.3, 1.2))])
-    return tfb.Chain([outer, tfb.Invert(inner), tfb.Shift(offset)])
+    bent = tfb.SinhArcsinh(*np.asarray([0.3, 1.2], dtype))
+    outer = tfb.Chain([tfb.Invert(tfb.Permute([1, 2, 0])), tfb.Invert(bent)])
+    return tfb.Chain([tfb.Shift(offset), outer, tfb.Invert(inner)])
 
 
 def tfp_flow_of_our_network(dtype):
@@ -551,6 +552,16 @@ BIJECTORS: dict[str, Example] = {
         context="never",
     ),
     "Coupling": Example(coupling_bijector, covers=("bijectors.Coupling",)),
+    "InRange": Example(
+        lambda dtype, context: bijectors.InRange(
+            tfb.Sigmoid(*np.asarray([-1.0, 4.0], dtype)), 0.0, (3,)
+        ),
+        covers=("bijectors.InRange",),
+        context="never",
+        jacobian="diagonal",
+        draw=inside_the_sigmoid,
+        bounded=True,
+    ),
     "MaskedAutoregressive": Example(
         autoregressive_bijector,
         covers=("bijectors.MaskedAutoregressive",),

@@ -24,7 +24,7 @@ density.png (two columns without context) or pairs.png.
 _DATA = """\
 a data set by name (moons, circles, swiss_roll, blobs, 8gaussians, pinwheel, 2spirals,
 checkerboard, rings, iris, wine, digits) or a table: .csv, .tsv, .npy, .npz, and with the extra
-"tables" .parquet, .feather, .xlsx
+"tables" .parquet, .feather
 """
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from tfflows_cli.errors import CommandError
 
 _MISSING = ("", "na", "n/a", "nan", "null", "none", "?")
-_PANDAS = {".parquet": "read_parquet", ".feather": "read_feather", ".xlsx": "read_excel"}
+_PANDAS = {".parquet": "read_parquet", ".feather": "read_feather"}
 READABLE = (".csv", ".tsv", ".txt", ".npy", ".npz", *_PANDAS)
 
 

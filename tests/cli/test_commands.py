@@ -332,3 +332,14 @@ def test_a_damaged_model_is_named(moons, tmp_path, capsys):
     _fails(["sample", copy], "model.keras cannot be loaded", capsys)
     (copy / "model.keras").unlink()
     _fails(["sample", copy], "no model.keras; fit it again", capsys)
+
+
+@pytest.mark.slow
+def test_the_first_command_of_the_readme_comes_near_the_entropy(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["fit", "moons", "--quiet"]) == 0
+    metrics = json.loads((tmp_path / "moons-nsf" / "metrics.json").read_text())
+    test = metrics["nll_nats"]["test"]
+    assert abs(test - metrics["entropy_nats"]) < 0.05
+    # On the same rows no chance of the draw is left in the difference.
+    assert 0.0 < test - metrics["true_density_test_nll_nats"] < 0.03

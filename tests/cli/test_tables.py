@@ -147,7 +147,18 @@ def test_parquet_through_pandas_or_a_clear_message(tmp_path, monkeypatch):
         read_table(path)
 
 
-def test_excel_and_parquet_frames(tmp_path, monkeypatch):
+@pytest.mark.parametrize("kind", ["parquet", "feather"])
+def test_parquet_and_feather(tmp_path, kind):
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    frame = pandas.DataFrame({"a": [1, 2], "kind": ["u", "v"]})
+    getattr(frame, f"to_{kind}")(tmp_path / f"t.{kind}")
+    table = read_table(tmp_path / f"t.{kind}")
+    np.testing.assert_array_equal(table.numbers("a"), [1.0, 2.0])
+    assert list(table.categories("kind")) == ["u", "v"]
+
+
+def test_missing_cells_of_frames(tmp_path, monkeypatch):
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"a": [1, 2], "b": [0.5, None], "kind": ["u", None]})
     monkeypatch.setattr(pandas, "read_parquet", lambda path: frame)

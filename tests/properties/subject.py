@@ -19,6 +19,8 @@ def perturb(model, seed: int = 0, scale: float = 0.3) -> None:
             weight.assign(1.0)
         elif keras.backend.is_float_dtype(weight.dtype):
             weight.assign_add(scale * rng.normal(size=weight.shape))
+            if weight.constraint is not None:
+                weight.assign(weight.constraint(weight.value))
 
 
 class Subject:

@@ -3,6 +3,7 @@
 from tfflows.bijectors.affine import Affine
 from tfflows.bijectors.base import Bijector
 from tfflows.bijectors.coupling import Coupling
+from tfflows.bijectors.in_range import InRange
 from tfflows.bijectors.lu import LU
 from tfflows.bijectors.masked_autoregressive import MaskedAutoregressive
 from tfflows.bijectors.permutation import Permutation
@@ -13,6 +14,7 @@ __all__ = [
     "Affine",
     "Bijector",
     "Coupling",
+    "InRange",
     "MaskedAutoregressive",
     "Permutation",
     "RationalQuadraticSpline",

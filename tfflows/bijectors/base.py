@@ -15,8 +15,8 @@ class Bijector(tfb.Bijector):
     - ``_inverse_and_ildj(y) -> (x, ildj)``, data to latent, and
     - ``_forward_and_fldj(x) -> (y, fldj)``, latent to data,
 
-    and the answer to the last ``y`` (or ``x``) is kept, so that the second question about the very
-    same tensor costs nothing. Log-determinants are summed over the last
+    and the answer to the last ``y`` (or ``x``) is kept, so that a second question about the very
+    same tensor, or about the very tensor that came out, costs nothing. Log-determinants are summed over the last
     ``forward_min_event_ndims`` axes; a scalar bijector (``forward_min_event_ndims=0``) returns
     them elementwise.
 
@@ -94,14 +94,19 @@ class Bijector(tfb.Bijector):
         scope = _scope()
         last = self._last_inverse
         if last is None or last[0] is not y or last[1] is not scope:
-            last = self._last_inverse = _Answer((y, scope, self._inverse_and_ildj(y)))
+            x, ildj = self._inverse_and_ildj(y)
+            last = self._last_inverse = _Answer((y, scope, (x, ildj)))
+            # TFP asks a density's correction of the latent point it was given: the same pair.
+            self._last_forward = _Answer((x, scope, (y, -ildj)))
         return last[2]
 
     def _forward_pair(self, x):
         scope = _scope()
         last = self._last_forward
         if last is None or last[0] is not x or last[1] is not scope:
-            last = self._last_forward = _Answer((x, scope, self._forward_and_fldj(x)))
+            y, fldj = self._forward_and_fldj(x)
+            last = self._last_forward = _Answer((x, scope, (y, fldj)))
+            self._last_inverse = _Answer((y, scope, (x, -fldj)))
         return last[2]
 
     def _forward(self, x):

@@ -19,12 +19,16 @@ def flatten_event(x, event_shape: tuple):
     """Reshape ``[..., *event_shape]`` to ``[..., D]`` with D the number of coordinates."""
     if len(event_shape) == 1:
         return x
-    size = [math.prod(event_shape)]
-    return tf.reshape(x, tf.concat([batch_shape(x, len(event_shape)), size], 0))
+    return tf.reshape(x, _join(batch_shape(x, len(event_shape)), [math.prod(event_shape)]))
 
 
 def restore_event(x, event_shape: tuple):
     """Reshape ``[..., D]`` back to ``[..., *event_shape]``."""
     if len(event_shape) == 1:
         return x
-    return tf.reshape(x, tf.concat([batch_shape(x, 1), list(event_shape)], 0))
+    return tf.reshape(x, _join(batch_shape(x, 1), list(event_shape)))
+
+
+def _join(batch, event: list):
+    # A list of no sizes would become a tensor of floats.
+    return [*batch, *event] if isinstance(batch, list) else tf.concat([batch, event], 0)

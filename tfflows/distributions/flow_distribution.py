@@ -25,7 +25,14 @@ class FlowDistribution(tfd.TransformedDistribution):
     """
 
     def _log_prob(self, y, **kwargs):
-        return super()._log_prob(tf.identity(y), **kwargs)
+        if kwargs:
+            return super()._log_prob(tf.identity(y), **kwargs)
+        # TFP takes a detour by the forward log-determinant, which an autoregressive map that is
+        # not in its cache pays for dearly.
+        y = tf.identity(y)
+        x = self.bijector.inverse(y)
+        ildj = self.bijector.inverse_log_det_jacobian(y, event_ndims=self.event_shape.rank)
+        return self.distribution.log_prob(x) + ildj
 
     def _prob(self, y, **kwargs):
         return super()._prob(tf.identity(y), **kwargs)

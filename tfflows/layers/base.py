@@ -1,5 +1,7 @@
 """The contract of a layer: a Keras layer that owns weights and builds a TFP bijector from them."""
 
+import math
+
 import keras
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
@@ -73,6 +75,11 @@ class BijectorLayer(keras.layers.Layer):
         return tuple(latent_shape)
 
     @property
+    def bounded(self) -> bool:
+        """Whether some events are outside the range of the bijector, where the density is zero."""
+        return False
+
+    @property
     def needs_adapt(self) -> bool:
         """Whether the layer still waits for `adapt` to see data."""
         return False
@@ -112,6 +119,14 @@ class BijectorLayer(keras.layers.Layer):
         if event_shape is not None:
             return (None, *self.latent_shape(tuple(event_shape)))
         return (x_shape[0], *self.latent_shape(tuple(x_shape[1:])))
+
+
+def not_outside(points, log_det):
+    """Return latent points, NaN where the log-determinant of the inverse says "outside"."""
+    outside = tf.math.is_inf(log_det) & (log_det < 0)
+    extra = [1] * (points.shape.rank - outside.shape.rank)
+    outside = tf.reshape(outside, tf.concat([tf.shape(outside), extra], 0)) if extra else outside
+    return tf.where(outside, tf.constant(math.nan, points.dtype), points)
 
 
 def batch_shape_of(context, context_shape):

@@ -7,14 +7,21 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
+from tfflows.bijectors.in_range import InRange
 from tfflows.bijectors.permutation import check_permutation
-from tfflows.layers.base import BijectorLayer
+from tfflows.layers.base import BijectorLayer, not_outside
 from tfflows.saving.adoption import adopt_used, refuse_frozen
 from tfflows.saving.probing import first_that_runs, made_up_events
 from tfflows.saving.tfp_config import from_config, to_config
 from tfflows.saving.tfp_parts import parts_of
 
 __all__ = ["Static"]
+
+_FAR = (-1e9, -1e3, 1e3, 1e9)
+_NEAR = (0.0, 0.5, 1.0, -0.5)
+
+# Far out their inverse may overflow to NaN, though every event is in their range.
+_NETWORKS = (tfb.MaskedAutoregressiveFlow, tfb.RealNVP, tfb.Glow, tfb.FFJORD)
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
@@ -24,6 +31,10 @@ class Static(BijectorLayer):
     The weights are the bijector's own variables, not copies: training the layer trains the
     bijector. Networks inside it count as well, TFP's and Keras's, also where a function refers to
     them. What TFP's networks make only at their first call is made when the layer is built.
+
+    Where the bijector has a range (``tfb.Exp``, ``tfb.Sigmoid``), events outside it have the
+    density zero: the log-determinant is minus infinity, without a gradient, and the latent point is
+    NaN. TFP would answer NaN for all of it.
 
     Parameters
     ----------
@@ -74,6 +85,7 @@ class Static(BijectorLayer):
                 )
         _check_permutations(bijector)
         self._static = bijector
+        self._stand_in = None
 
     def build(self, event_shape, context_shape=None):
         """Make the bijector's variables weights, and check that events of `event_shape` fit."""
@@ -117,6 +129,30 @@ class Static(BijectorLayer):
     def from_config(cls, config: dict) -> "Static":
         """Build the layer from `get_config`'s answer."""
         return cls(**{**config, "bijector": from_config(config["bijector"])})
+
+    def _find_stand_in(self, event_shape: tuple) -> float | None:
+        """Return a latent number whose image is in the range, or None if every event is."""
+        if any(isinstance(part.value, _NETWORKS) for part in parts_of(self._static)):
+            return None
+        dtype = tf.as_dtype(self.variable_dtype)
+
+        def inverse(y):
+            return self._static.inverse(tf.identity(y)).numpy()
+
+        def filled(shape, number):
+            return tf.fill((1, *shape), tf.constant(number, dtype))
+
+        latent_shape = self.latent_shape(event_shape)
+        try:
+            if not any(np.isnan(inverse(filled(event_shape, far))).any() for far in _FAR):
+                return None
+            for number in _NEAR:
+                image = self._static.forward(filled(latent_shape, number))
+                if np.isfinite(image).all() and np.isfinite(inverse(image)).all():
+                    return number
+        except (tf.errors.InvalidArgumentError, ValueError, NotImplementedError):
+            pass  # matrices of a certain kind: no number makes one
+        return None
 
     def _shape_through(self, function, shape):
         shape = tuple(shape)

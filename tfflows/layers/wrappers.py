@@ -129,6 +129,11 @@ class Unconditional(_Wrapper):
         return self.layer.data_shape(latent_shape)
 
     @property
+    def bounded(self) -> bool:
+        """Whether some events are outside the range of the inner bijector."""
+        return self.layer.bounded
+
+    @property
     def needs_adapt(self) -> bool:
         """Whether the inner layer still waits for data."""
         return self.layer.needs_adapt

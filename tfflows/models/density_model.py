@@ -98,12 +98,24 @@ class DensityModel(Fitting):
         self._log_density(tf.zeros([1, *self.event_shape], self.variable_dtype), context)
 
     def get_build_config(self):
-        """Return nothing: the constructor knows all shapes."""
-        return {}
+        """Return the shapes, which say to Keras that the model is to be built when it is loaded."""
+        return {"event_shape": self.event_shape, "context_shape": self.context_shape}
 
     def build_from_config(self, config):
         """Build from what the constructor was given."""
         self.build()
+
+    @classmethod
+    def from_config(cls, config):
+        """Build the model, weights included, from `get_config`'s answer."""
+        model = super().from_config(config)
+        model.build()
+        return model
+
+    def load_weights(self, filepath, **kwargs):
+        """Load weights from a file that `save_weights` wrote, as in Keras."""
+        self.build()
+        super().load_weights(filepath, **kwargs)
 
     def call(self, x, context=None, training=None):
         """Return the log density of `x`, which may be the pair ``(x, context)``."""
@@ -129,7 +141,10 @@ class DensityModel(Fitting):
         return None if context is None else tf.cast(context, self.variable_dtype)
 
     def _log_density(self, x, context):
-        return self.distribution(context).log_prob(tf.identity(x))
+        log_prob = self.distribution(context).log_prob(tf.identity(x))
+        # Outside the support nothing moves the density, neither the point nor a weight.
+        nothing = tf.constant(-math.inf, log_prob.dtype)
+        return tf.where(tf.equal(log_prob, nothing), nothing, log_prob)
 
     # The public calls. Each goes through one compiled function, which is differentiable and may
     # stand in another one; long tables pass through it chunk by chunk.
@@ -217,23 +232,24 @@ class DensityModel(Fitting):
         shape = door.check_sample_shape(shape)
         seed = door.check_seed(seed)
         context = self._context(context)
-        if not tf.executing_eagerly():
-            return function(shape, seed, context)
-        # A tensor, so that another number of events does not mean another trace.
-        wanted = tf.constant(shape, tf.int32) if isinstance(shape, tuple) else shape
-        program = self._program(
-            name,
-            function,
-            3,
-            tf.TensorSpec(wanted.shape, tf.int32),
-            tf.TensorSpec([2], tf.int32),
-            *_specs(
-                context,
-                self._context_spec(context),
-                self.variable_dtype,
-            ),
-        )
-        return program(*_present(wanted, seed, context))
+        # A number of events, so that another shape of them means neither another trace nor others.
+        if isinstance(shape, tuple):
+            count = [math.prod(shape)]
+        else:
+            count = tf.reduce_prod(shape, keepdims=True)
+        if tf.executing_eagerly():
+            program = self._program(
+                name,
+                function,
+                3,
+                tf.TensorSpec([1], tf.int32),
+                tf.TensorSpec([2], tf.int32),
+                *_specs(context, self._context_spec(context), self.variable_dtype),
+            )
+            drawn = program(*_present(tf.constant(count, tf.int32), seed, context))
+        else:
+            drawn = function(count, seed, context)
+        return tf.nest.map_structure(lambda part: _unfold(part, shape), drawn)
 
     def _program(self, name, function, arguments, *signature):
         key = (name, *signature)
@@ -244,7 +260,7 @@ class DensityModel(Fitting):
                 lambda *given: function(*given, *[None] * (arguments - len(given))),
                 input_signature=signature,
                 autograph=False,
-            )
+            ).get_concrete_function()
             self._programs.put(key, program)
         return program
 
@@ -313,6 +329,16 @@ class _Table:
         if len(self.batch) == 1:
             return joined
         return tf.reshape(joined, (*self.batch, *joined.shape[1:]))
+
+
+def _unfold(drawn, shape):
+    """Return draws ``[n, ...]`` as ``[*shape, ...]``."""
+    if isinstance(shape, tuple) and len(shape) == 1:
+        return drawn
+    rest = drawn.shape[1:]
+    if isinstance(shape, tuple) and rest.is_fully_defined():
+        return tf.reshape(drawn, [*shape, *rest])
+    return tf.reshape(drawn, tf.concat([tf.cast(shape, tf.int32), tf.shape(drawn)[1:]], 0))
 
 
 def _specs(context, shape, dtype) -> list:

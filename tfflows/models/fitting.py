@@ -8,13 +8,21 @@ import numpy as np
 import tensorflow as tf
 
 from tfflows.models import door
-from tfflows.training.batches import batch_stream, block_stream, steps_in_epoch
+from tfflows.training.batches import (
+    batch_stream,
+    block_stream,
+    no_context,
+    ordered_batches,
+    steps_in_epoch,
+)
 from tfflows.training.blocks import BLOCK, block_size, blocks_of_stream
-from tfflows.training.trainer import Trainer
+from tfflows.training.trainer import Trainer, unpack
 
 __all__ = ["Fitting"]
 
 _ADAPT_ROWS = 1_000_000
+# The mean does not depend on the batches it is taken over, and small ones cost time.
+_EVALUATED_ROWS = 1024
 
 
 class Fitting(Trainer):
@@ -105,7 +113,6 @@ validation_batch_size, validation_freq
             "verbose": verbose,
             "initial_epoch": initial_epoch,
             "validation_steps": validation_steps,
-            "validation_batch_size": validation_batch_size or max(batch_size or 32, 1024),
             "validation_freq": validation_freq,
         }
         if _is_stream(x):
@@ -144,7 +151,8 @@ validation_batch_size, validation_freq
                 callbacks,
             )
         if validation_data is not None:
-            validation_data = self._held_out(validation_data)
+            size = validation_batch_size or max(batch_size or 32, _EVALUATED_ROWS)
+            validation_data = self._held_out(validation_data, size)
         self._training_data = _Held(data)
         callbacks = [_Epochs(self.progress), *callbacks]
         try:
@@ -157,16 +165,7 @@ validation_batch_size, validation_freq
             self._training_data = None
 
     def _feed(self, data, batch_size, seed, shuffle, epochs, steps_per_epoch, callbacks):
-        x, context, weight = data
-        if self.distribute_strategy.num_replicas_in_sync > 1:
-            return {
-                "x": x,
-                "y": context,
-                "sample_weight": weight,
-                "batch_size": batch_size,
-                "shuffle": shuffle,
-                "steps_per_epoch": steps_per_epoch,
-            }
+        x = data[0]
         tensors = tuple(None if a is None else tf.convert_to_tensor(a) for a in data)
         steps = steps_in_epoch(len(x), batch_size)
         # The stream shuffles; Keras would warn that it cannot.
@@ -191,7 +190,7 @@ validation_batch_size, validation_freq
         else:
             return stream
         first = next(iter(stream), None)
-        if first is None or self.depends_on_batch(*first[:2]):
+        if first is None or self.depends_on_batch(*unpack(first)[:2]):
             return stream
         self.in_blocks(None, block, (steps_per_epoch or steps) * epochs)
         return blocks_of_stream(stream, block)
@@ -228,8 +227,8 @@ validation_batch_size, validation_freq
         if _is_stream(x):
             fed = {"x": self._stream(x)}
         else:
-            x, context, weight = self._table(x, _one_of(y, context), sample_weight, "x")
-            fed = {"x": x, "y": context, "sample_weight": weight, "batch_size": batch_size}
+            data = self._table(x, _one_of(y, context), sample_weight, "x")
+            fed = {"x": ordered_batches(data, batch_size or _EVALUATED_ROWS)}
         try:
             return super().evaluate(
                 **fed,
@@ -348,11 +347,11 @@ validation_batch_size, validation_freq
             _check_spread(x, what)
         return x, context, weight
 
-    def _held_out(self, data):
+    def _held_out(self, data, batch_size):
         if _is_stream(data):
             return self._stream(data)
         x, context, weight = keras.utils.unpack_x_y_sample_weight(data)
-        return self._table(x, context, weight, "validation x")
+        return ordered_batches(self._table(x, context, weight, "validation x"), batch_size)
 
     def _stream(self, dataset):
         """Return a dataset whose batches are checked ``(x, context, sample_weight)``."""
@@ -399,7 +398,7 @@ validation_batch_size, validation_freq
                         )
                     )
                 if len(element) > 2:
-                    out = [x, tf.zeros([0], dtype), tf.cast(element[2], dtype)]
+                    out = [x, no_context(x), tf.cast(element[2], dtype)]
             else:
                 context = door.check_context(element[1], self.context_shape, dtype)
                 checks.append(_assert_finite(context, "context", number))
@@ -411,9 +410,7 @@ validation_batch_size, validation_freq
                 checks.append(tf.debugging.Assert(good, [text]))
             with tf.control_dependencies([c for c in checks if c is not None]):
                 out = tuple(tf.identity(part) for part in out)
-            if self.context_shape is None and len(out) == 3:
-                return out[0], None, out[2]
-            return out if len(out) > 1 else (out[0],)
+            return out
 
         return dataset.enumerate().map(check, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
@@ -524,7 +521,7 @@ def _collect(dataset, limit):
     """Return the first `limit` rows of a dataset as arrays."""
     parts, rows = [], 0
     for batch in dataset:
-        x, context, weight = keras.utils.unpack_x_y_sample_weight(batch)
+        x, context, weight = unpack(batch)
         parts.append((x, context, weight))
         rows += len(x)
         if rows >= limit:

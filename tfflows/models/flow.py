@@ -9,7 +9,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tfflows.distributions import FlowDistribution, StandardNormal
-from tfflows.layers.base import BijectorLayer
+from tfflows.layers.base import BijectorLayer, not_outside
 from tfflows.layers.masked_autoregressive import revive
 from tfflows.layers.standardize import Standardize
 from tfflows.layers.static import Static
@@ -191,7 +191,9 @@ class Flow(DensityModel):
     def bijector(self, context=None) -> tfb.Bijector:
         """Return the chain of bijectors, latent to data, that the weights describe now."""
         context = self.embed(context)
-        return tfb.Chain([layer.bijector(context) for layer in self.bijector_layers])
+        chain = [layer.bijector(context) for layer in self.bijector_layers]
+        # A chain of nothing would answer in float32 whatever it is asked about.
+        return tfb.Chain(chain) if chain else tfb.Identity()
 
     def distribution(self, context=None) -> tfd.TransformedDistribution:
         """Return the transformed distribution that the weights describe now.
@@ -203,7 +205,15 @@ class Flow(DensityModel):
         context : array or tf.Tensor, optional
             Contexts ``[..., *context_shape]``, the batch of the distribution.
         """
-        return FlowDistribution(self.base.distribution, self.bijector(context), name=self.name)
+        bijector, base = self.bijector(context), self.base.distribution
+        if context is not None:
+            # Each context has its own events, also where no layer makes use of it.
+            context = tf.convert_to_tensor(context)
+            batch_rank = context.shape.rank - len(self.context_shape)
+            known = bijector.experimental_batch_shape(x_event_ndims=len(self._latent_shape))
+            if known.rank is not None and known.rank < batch_rank:
+                base = tfd.BatchBroadcast(base, with_shape=tf.shape(context)[:batch_rank])
+        return FlowDistribution(base, bijector, name=self.name)
 
     # points
 
@@ -235,15 +245,20 @@ class Flow(DensityModel):
         Parameters
         ----------
         x : array or tf.Tensor
-            Events.
+            Events; those outside the range of the bijectors are mapped to NaN.
         context : array or tf.Tensor, optional
             Contexts ``[..., *context_shape]``.
         batch_size : int, optional
             Rows to map at once.
         """
-        return self._by_chunks(
-            "inverse", lambda x, c: self.bijector(c).inverse(tf.identity(x)), x, context, batch_size
-        )
+        return self._by_chunks("inverse", self._inverse, x, context, batch_size)
+
+    def _inverse(self, x, context):
+        bijector, x = self.bijector(context), tf.identity(x)
+        z = bijector.inverse(x)
+        if not any(layer.bounded for layer in self.bijector_layers):
+            return z
+        return not_outside(z, bijector.inverse_log_det_jacobian(x, len(self.event_shape)))
 
     def intermediate(self, z, context=None, batch_size: int | None = None) -> list:
         """Return the points on the way from latent to data: `z`, then after each bijector.

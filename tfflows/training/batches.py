@@ -4,7 +4,14 @@ import math
 
 import tensorflow as tf
 
-__all__ = ["batch_stream", "block_stream", "steps_in_epoch"]
+__all__ = [
+    "batch_stream",
+    "block_stream",
+    "is_no_context",
+    "no_context",
+    "ordered_batches",
+    "steps_in_epoch",
+]
 
 
 def steps_in_epoch(rows: int, batch_size: int) -> int:
@@ -48,21 +55,47 @@ def batch_stream(arrays: tuple, batch_size: int, seed: int, shuffle: bool, first
         order = tf.data.Dataset.from_tensor_slices(_order(rows, seed, epoch, shuffle))
         return order.batch(batch_size)
 
-    x, context, weight = arrays
-
-    def gather(index):
-        batch = tf.gather(x, index)
-        if context is None and weight is None:
-            return (batch,)
-        c = None if context is None else tf.gather(context, index)
-        return (batch, c) if weight is None else (batch, c, tf.gather(weight, index))
-
     return (
         _epochs(first_epoch)
         .flat_map(one_epoch)
-        .map(gather, tf.data.AUTOTUNE)
+        .map(_taker(arrays), tf.data.AUTOTUNE)
         .prefetch(tf.data.AUTOTUNE)
     )
+
+
+def ordered_batches(arrays: tuple, batch_size: int):
+    """Return a dataset of the batches of the rows of `arrays` in their order, once.
+
+    Keras's own adapter of arrays loses the weights where there are no targets.
+    """
+    rows = tf.data.Dataset.range(len(arrays[0])).batch(batch_size)
+    return rows.map(_taker(arrays), tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+
+def no_context(x):
+    """Return what stands for a missing context beside weights: no numbers for each row of `x`.
+
+    A bare None in a dataset cannot be spread over replicas.
+    """
+    return tf.zeros([tf.shape(x)[0], 0], x.dtype)
+
+
+def is_no_context(context) -> bool:
+    """Whether a context holds no numbers."""
+    return context is None or context.shape[-1:].as_list() == [0]
+
+
+def _taker(arrays):
+    x, context, weight = arrays
+
+    def take(index):
+        batch = tf.gather(x, index)
+        if context is None and weight is None:
+            return (batch,)
+        c = no_context(batch) if context is None else tf.gather(context, index)
+        return (batch, c) if weight is None else (batch, c, tf.gather(weight, index))
+
+    return take
 
 
 def block_stream(

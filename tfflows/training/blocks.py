@@ -5,6 +5,8 @@ import math
 import keras
 import tensorflow as tf
 
+from tfflows.training.batches import is_no_context
+
 __all__ = ["BLOCK", "Blocks", "block_size", "blocks_of_stream", "has_batch_hooks"]
 
 # Beyond some dozens of steps a longer block saves nothing, and callbacks wait for it.
@@ -127,7 +129,7 @@ def blocks_of_stream(dataset, block: int):
     block with copies of its first batch that `count` excludes.
     """
     spec = dataset.element_spec
-    has_context = len(spec) > 1 and spec[1] is not None
+    has_context = len(spec) > 1 and not is_no_context(spec[1])
 
     def with_real(x, context=None, weight=None):
         real = tf.ones([tf.shape(x)[0]], x.dtype)

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tfflows.losses import NegativeLogLikelihood, weighted_mean, weighted_sum
 from tfflows.metrics import BitsPerDimension
+from tfflows.training.batches import is_no_context
 from tfflows.training.blocks import Blocks, has_batch_hooks
 from tfflows.training.guard import FiniteGuard, Progress
 
@@ -168,7 +169,7 @@ class Trainer(keras.Model):
             weight = (
                 tf.ones_like(rows) if sample_weight is None else tf.cast(sample_weight, rows.dtype)
             )
-            everywhere = replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.reduce_sum(weight))
+            everywhere = _over_replicas(tf.reduce_sum(weight))
             # The replicas' gradients are added up, so each divides by the weight of all.
             total = tf.math.divide_no_nan(weighted_sum(rows, weight), everywhere)
         for extra in self.losses:
@@ -177,7 +178,7 @@ class Trainer(keras.Model):
 
     def train_step(self, data):
         """Take one optimizer step on a batch ``(x, context, sample_weight)``."""
-        x, context, weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, context, weight = unpack(data)
         replicas = tf.distribute.get_replica_context().num_replicas_in_sync
         with tf.GradientTape() as tape:
             log_prob = self(x, context=context, training=True)
@@ -195,10 +196,7 @@ class Trainer(keras.Model):
         ]
         finite = tf.math.is_finite(loss) & tf.math.is_finite(tf.add_n(squares))
         if replicas > 1:
-            count = tf.distribute.get_replica_context().all_reduce(
-                tf.distribute.ReduceOp.SUM, tf.cast(finite, tf.float32)
-            )
-            finite = count >= replicas
+            finite = _over_replicas(tf.cast(finite, tf.float32)) >= replicas
             gradients = [
                 None if g is None else tf.where(finite, g, tf.zeros_like(g)) for g in gradients
             ]
@@ -209,7 +207,7 @@ class Trainer(keras.Model):
 
     def test_step(self, data):
         """Score one batch."""
-        x, context, weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, context, weight = unpack(data)
         log_prob = self(x, context=context, training=False)
         loss = self.compute_loss(x, context, log_prob, weight, training=False)
         replicas = tf.distribute.get_replica_context().num_replicas_in_sync
@@ -217,9 +215,13 @@ class Trainer(keras.Model):
 
     def _track(self, x, context, log_prob, weight, loss):
         total = tf.size(log_prob) if weight is None else tf.reduce_sum(weight)
+        total = tf.cast(total, loss.dtype)
+        if tf.distribute.get_replica_context().num_replicas_in_sync > 1:
+            # Each replica holds its share of the loss of all, which counts by the weight of all.
+            total = _over_replicas(total)
         for metric in self.metrics:
             if metric.name == "loss":
-                metric.update_state(loss, sample_weight=tf.cast(total, loss.dtype))
+                metric.update_state(loss, sample_weight=total)
         return self.compute_metrics(x, tf.zeros_like(log_prob), log_prob, weight)
 
     def make_train_function(self, force: bool = False):
@@ -268,6 +270,22 @@ class _Pending:
 
     def __init__(self, blocks):
         self.blocks = blocks
+
+
+def _over_replicas(value):
+    """Return the sum of a scalar over all replicas, on each of them."""
+    # `all_reduce` is a collective of its own; beside those of the optimizer their order may differ
+    # between replicas, and they then wait for each other.
+    return tf.distribute.get_replica_context().merge_call(
+        lambda strategy, part: strategy.reduce(tf.distribute.ReduceOp.SUM, part, axis=None),
+        args=(tf.stop_gradient(value),),
+    )
+
+
+def unpack(data) -> tuple:
+    """Return ``(x, context, sample_weight)`` of a batch, with None for what is not there."""
+    x, context, weight = keras.utils.unpack_x_y_sample_weight(data)
+    return x, None if is_no_context(context) else context, weight
 
 
 def _listed(values):
