@@ -123,7 +123,7 @@ class BijectorLayer(keras.layers.Layer):
 
 def not_outside(points, log_det):
     """Return latent points, NaN where the log-determinant of the inverse says "outside"."""
-    outside = tf.math.is_inf(log_det) & (log_det < 0)
+    outside = tf.logical_not(log_det > -math.inf)
     extra = [1] * (points.shape.rank - outside.shape.rank)
     outside = tf.reshape(outside, tf.concat([tf.shape(outside), extra], 0)) if extra else outside
     return tf.where(outside, tf.constant(math.nan, points.dtype), points)

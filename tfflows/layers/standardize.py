@@ -38,6 +38,9 @@ class Standardize(_FromData):
 
     Parameters
     ----------
+    constant : str
+        What `adapt` does about a coordinate that never changes: ``"refuse"``, because its density
+        is unbounded, or ``"keep"`` its scale, which is right for a context.
     **kwargs
         Keras's own arguments.
 
@@ -50,6 +53,16 @@ class Standardize(_FromData):
     >>> print(layer(tf.constant([[2.0, 10.0]])).numpy())
     [[ 1. -1.]]
     """
+
+    def __init__(self, constant: str = "refuse", **kwargs):
+        super().__init__(**kwargs)
+        if constant not in ("refuse", "keep"):
+            raise ValueError(f'constant must be "refuse" or "keep"; got {constant!r}.')
+        self.constant = constant
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "constant": self.constant}
 
     def build(self, event_shape, context_shape=None):
         """Create location and log scale, both zero until `adapt`."""
@@ -70,9 +83,9 @@ class Standardize(_FromData):
         Raises
         ------
         ValueError
-            If a coordinate is constant: its density would be unbounded.
+            If a coordinate is constant and the layer refuses that.
         """
-        mean, deviation = moments(x, sample_weight)
+        mean, deviation = moments(x, sample_weight, self.constant)
         self.location.assign(mean)
         self.log_scale.assign(np.log(deviation))
         self.adapted.assign(1.0)
@@ -158,7 +171,7 @@ class ActNorm(_FromData):
         }
 
 
-def moments(x, sample_weight=None, what: str = "x"):
+def moments(x, sample_weight=None, constant: str = "refuse"):
     """Return weighted mean and standard deviation of each coordinate, computed in float64.
 
     Raises
@@ -168,7 +181,7 @@ def moments(x, sample_weight=None, what: str = "x"):
     """
     x = np.asarray(x)
     if len(x) == 0:
-        raise ValueError(f"adapt needs at least two rows of data; {what} has none.")
+        raise ValueError("adapt needs at least two rows of data; x has none.")
     weight = None if sample_weight is None else np.asarray(sample_weight, np.float64)
     mean = np.average(x, axis=0, weights=weight) if weight is not None else x.mean(0, np.float64)
     square = np.zeros(x.shape[1:])
@@ -182,13 +195,13 @@ def moments(x, sample_weight=None, what: str = "x"):
         square += centered.sum(0)
     deviation = np.sqrt(square / total)
     tiny = 16 * np.finfo(x.dtype if x.dtype.kind == "f" else np.float64).eps
-    constant = np.argwhere(deviation <= tiny * np.maximum(np.abs(mean), tiny))
-    if len(constant):
+    still = deviation <= tiny * np.maximum(np.abs(mean), tiny)
+    if still.any() and constant == "refuse":
         names = ", ".join(
-            str(int(i[0]) if len(i) == 1 else tuple(map(int, i))) for i in constant[:10]
+            str(int(i[0]) if len(i) == 1 else tuple(map(int, i))) for i in np.argwhere(still)[:10]
         )
         raise ValueError(
-            f"{what} is constant in coordinate {names}: its density is unbounded there. Drop the "
+            f"x is constant in coordinate {names}: its density is unbounded there. Drop the "
             "constant coordinates, or add noise to them."
         )
-    return mean, deviation
+    return mean, np.where(still, 1.0, deviation)

@@ -94,12 +94,29 @@ class Static(BijectorLayer):
         # eager mode the scope would only blind the gradient tape that finds the variables.
         with contextlib.nullcontext() if tf.executing_eagerly() else tf.init_scope():
             adopt_used(self, self._static, lambda: self._try(event_shape), what="the bijector")
+            self._stand_in = self._find_stand_in(event_shape)
         self.event_shape = event_shape
+        self._latent_shape = self.latent_shape(event_shape)
         self.built = True
 
     def bijector(self, context=None) -> tfb.Bijector:
-        """Return the bijector given at construction."""
-        return self._static
+        """Return the bijector given at construction, made safe outside its range if it has one."""
+        if self._stand_in is None:
+            return self._static
+        return InRange(self._static, self._stand_in, self._latent_shape)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether some events are outside the range of the bijector."""
+        return self._stand_in is not None
+
+    def call(self, x, context=None):
+        bijector, x = self.bijector(context), tf.identity(x)
+        points = bijector.inverse(x)
+        if not self.bounded:
+            return points
+        log_det = bijector.inverse_log_det_jacobian(x, event_ndims=len(self.event_shape))
+        return not_outside(points, log_det)
 
     def latent_shape(self, event_shape: tuple) -> tuple:
         """Return the event shape on the latent side for events of `event_shape` on the data side.

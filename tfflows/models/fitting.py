@@ -1,17 +1,14 @@
 """Keras's `fit`, `evaluate` and `predict` for densities: contexts, weights, adaptation, checks."""
 
-import re
-import warnings
-
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfflows.models import door
+from tfflows.models.streams import checked_stream, collect, errors_of_streams, is_stream
+from tfflows.models.tables import check_table, split_rows
 from tfflows.training.batches import (
     batch_stream,
     block_stream,
-    no_context,
     ordered_batches,
     steps_in_epoch,
 )
@@ -28,6 +25,7 @@ _EVALUATED_ROWS = 1024
 class Fitting(Trainer):
     """The part of a density model that takes tables and datasets from a person."""
 
+    @errors_of_streams
     def fit(
         self,
         x=None,
@@ -115,7 +113,7 @@ validation_batch_size, validation_freq
             "validation_steps": validation_steps,
             "validation_freq": validation_freq,
         }
-        if _is_stream(x):
+        if is_stream(x):
             if context is not None or y is not None or sample_weight is not None:
                 raise ValueError(
                     "a dataset yields its own context and weights: batches of x, (x, context) or "
@@ -130,15 +128,15 @@ validation_batch_size, validation_freq
                     f"{self._waiting()} must see data before training on a dataset: call "
                     "adapt(x) with a representative array, or adapt(dataset), first."
                 )
-            data = self._table(None, None, None, "x")
-            stream = self._stream(x)
+            data = check_table(self, None, None, None, "x")
+            stream = checked_stream(self, x)
             fed = {"x": stream, "steps_per_epoch": steps_per_epoch, "shuffle": False}
             if stream is not x and self.takes_blocks(callbacks):
                 fed["x"] = self._stream_in_blocks(stream, steps_per_epoch, epochs - initial_epoch)
         else:
-            data = self._table(x, _one_of(y, context), sample_weight, "x", whole=True)
+            data = check_table(self, x, _one_of(y, context), sample_weight, "x", whole=True)
             if validation_split and validation_data is None:
-                data, validation_data = _split_rows(data, validation_split, seed_of_split)
+                data, validation_data = split_rows(data, validation_split, seed_of_split)
             if self.needs_adapt:
                 self.adapt(*data)
             fed = self._feed(
@@ -159,8 +157,6 @@ validation_batch_size, validation_freq
             return super().fit(
                 **fed, callbacks=callbacks, validation_data=validation_data, **common
             )
-        except tf.errors.InvalidArgumentError as error:
-            raise _from_stream(error) from None
         finally:
             self._training_data = None
 
@@ -195,6 +191,7 @@ validation_batch_size, validation_freq
         self.in_blocks(None, block, (steps_per_epoch or steps) * epochs)
         return blocks_of_stream(stream, block)
 
+    @errors_of_streams
     def evaluate(
         self,
         x=None,
@@ -224,22 +221,19 @@ validation_batch_size, validation_freq
                 x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict, **kwargs
             )
         self.build()
-        if _is_stream(x):
-            fed = {"x": self._stream(x)}
+        if is_stream(x):
+            fed = {"x": checked_stream(self, x)}
         else:
-            data = self._table(x, _one_of(y, context), sample_weight, "x")
+            data = check_table(self, x, _one_of(y, context), sample_weight, "x")
             fed = {"x": ordered_batches(data, batch_size or _EVALUATED_ROWS)}
-        try:
-            return super().evaluate(
-                **fed,
-                verbose=verbose,
-                steps=steps,
-                callbacks=callbacks,
-                return_dict=return_dict,
-                **kwargs,
-            )
-        except tf.errors.InvalidArgumentError as error:
-            raise _from_stream(error) from None
+        return super().evaluate(
+            **fed,
+            verbose=verbose,
+            steps=steps,
+            callbacks=callbacks,
+            return_dict=return_dict,
+            **kwargs,
+        )
 
     def predict(
         self,
@@ -269,6 +263,7 @@ validation_batch_size, validation_freq
     def _waiting(self) -> str:
         return "this model"
 
+    @errors_of_streams
     def adapt(self, x, context=None, sample_weight=None) -> None:
         """Set whatever the model takes from data, such as means and standard deviations.
 
@@ -289,9 +284,9 @@ validation_batch_size, validation_freq
             If a coordinate is constant or data are not finite.
         """
         self.build()
-        if _is_stream(x):
-            x, context, sample_weight = _collect(self._stream(x), _ADAPT_ROWS)
-        data = self._table(x, context, sample_weight, "x", whole=True)
+        if is_stream(x):
+            x, context, sample_weight = collect(checked_stream(self, x), _ADAPT_ROWS)
+        data = check_table(self, x, context, sample_weight, "x", whole=True)
         rows = len(data[0])
         if rows > _ADAPT_ROWS:
             chosen = np.sort(np.random.default_rng(0).choice(rows, _ADAPT_ROWS, replace=False))
@@ -301,118 +296,11 @@ validation_batch_size, validation_freq
     def _adapt(self, x, context, sample_weight) -> None:
         """Adapt the parts of the model; a model without such parts has nothing to do."""
 
-    # tables
-
-    def _table(self, x, context, sample_weight, what, whole: bool = False):
-        """Return checked arrays ``(x, context, sample_weight)`` of the model's type."""
-        if x is None:
-            return None, None, None
-        dtype = self.variable_dtype
-        x = _array(door.check_event(x, self.event_shape, dtype, what), dtype)
-        if x.ndim == len(self.event_shape):
-            raise ValueError(
-                f"{what} must be a table of events, shape (N, {_inner(self.event_shape)}); got one "
-                f"event of shape {x.shape}."
-            )
-        if x.ndim > len(self.event_shape) + 1:
-            raise ValueError(
-                f"{what} must have one batch axis, shape (N, {_inner(self.event_shape)}); got "
-                f"{x.shape}."
-            )
-        if self.context_shape is None and context is not None:
-            given = np.asarray(context)
-            if given.dtype.kind not in "fiub" or np.any(given):
-                raise ValueError(
-                    f"y of shape {given.shape} was given, but a density has no targets. To model "
-                    "p(x | y), build the model with context_shape=... and pass context=y."
-                )
-            context = None
-        if self.context_shape is not None:
-            context = _array(door.check_context(context, self.context_shape, dtype), dtype)
-            if context.ndim == len(self.context_shape):
-                context = np.broadcast_to(context, (len(x), *self.context_shape))
-            if len(context) == 1 and len(x) > 1:
-                context = np.broadcast_to(context, (len(x), *self.context_shape))
-            if len(context) != len(x):
-                raise ValueError(
-                    f"x has {len(x)} rows and context has {len(context)}: give one context for "
-                    "each event, or a single one for all."
-                )
-            door.check_finite(context, "context")
-        door.check_finite(x, what)
-        weight = door.check_weight(sample_weight, len(x))
-        if whole:
-            if len(x) == 0:
-                raise ValueError(f"{what} has no rows.")
-            _check_spread(x, what)
-        return x, context, weight
-
     def _held_out(self, data, batch_size):
-        if _is_stream(data):
-            return self._stream(data)
+        if is_stream(data):
+            return checked_stream(self, data)
         x, context, weight = keras.utils.unpack_x_y_sample_weight(data)
-        return ordered_batches(self._table(x, context, weight, "validation x"), batch_size)
-
-    def _stream(self, dataset):
-        """Return a dataset whose batches are checked ``(x, context, sample_weight)``."""
-        if not isinstance(dataset, tf.data.Dataset):
-            return dataset
-        spec = dataset.element_spec
-        parts = spec if isinstance(spec, tuple) else (spec,)
-        if len(parts) > 3 or not all(isinstance(p, tf.TensorSpec) for p in parts):
-            raise ValueError(
-                "a dataset must yield x, (x, context) or (x, context, sample_weight) as tensors; "
-                f"this one yields {spec}."
-            )
-        x_spec = parts[0]
-        rank = len(self.event_shape)
-        if x_spec.shape.rank is not None:
-            batch = x_spec.shape[: x_spec.shape.rank - rank]
-            fits = x_spec.shape.rank == rank + 1 and x_spec.shape[1:].is_compatible_with(
-                self.event_shape
-            )
-            if not fits:
-                hint = " Batch the dataset first." if batch.rank == 0 else ""
-                raise ValueError(
-                    f"this flow models events of shape {self.event_shape}; the dataset yields x of "
-                    f"shape {tuple(x_spec.shape)}.{hint}"
-                )
-        if self.context_shape is not None and len(parts) < 2:
-            raise ValueError(
-                f"this flow needs context of shape (..., {_inner(self.context_shape)}); the "
-                "dataset yields x alone. Yield (x, context)."
-            )
-        dtype = self.variable_dtype
-
-        def check(number, element):
-            element = element if isinstance(element, tuple) else (element,)
-            x = tf.cast(element[0], dtype)
-            checks = [_assert_finite(x, "x", number)]
-            out = [x]
-            if self.context_shape is None:
-                if len(element) > 1:
-                    checks.append(
-                        tf.debugging.Assert(
-                            tf.reduce_all(tf.equal(element[1], tf.zeros_like(element[1]))),
-                            [_MARK + _TARGETS],
-                        )
-                    )
-                if len(element) > 2:
-                    out = [x, no_context(x), tf.cast(element[2], dtype)]
-            else:
-                context = door.check_context(element[1], self.context_shape, dtype)
-                checks.append(_assert_finite(context, "context", number))
-                out = [x, context, *(tf.cast(w, dtype) for w in element[2:])]
-            if len(element) > 2:
-                w = tf.cast(element[2], dtype)
-                text = _MARK + "sample_weight must be finite and not negative."
-                good = tf.reduce_all(tf.math.is_finite(w) & (w >= 0))
-                checks.append(tf.debugging.Assert(good, [text]))
-            with tf.control_dependencies([c for c in checks if c is not None]):
-                out = tuple(tf.identity(part) for part in out)
-            return out
-
-        return dataset.enumerate().map(check, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+        return ordered_batches(check_table(self, x, context, weight, "validation x"), batch_size)
 
     # errors
 
@@ -449,38 +337,6 @@ validation_batch_size, validation_freq
         return ""
 
 
-_MARK = "tfflows: "
-_TARGETS = (
-    "the second entry of the dataset is not zero, but a density has no targets. To model p(x | y), "
-    "build the model with context_shape=... and yield (x, context)."
-)
-
-
-def _assert_finite(value, what, number):
-    rows = tf.reshape(value, [tf.shape(value)[0], -1]) if value.shape.rank > 1 else value[:, None]
-    bad = tf.logical_not(tf.reduce_all(tf.math.is_finite(rows), 1))
-    text = tf.strings.format(
-        _MARK + what + " has {} non-finite rows in batch {} (first: row {} of the batch). Drop or "
-        "impute them.",
-        (tf.math.count_nonzero(bad), number, tf.argmax(tf.cast(bad, tf.int32))),
-    )
-    return tf.debugging.Assert(tf.logical_not(tf.reduce_any(bad)), [text])
-
-
-def _from_stream(error):
-    """Turn a failed check of a streamed batch into the error that arrays get."""
-    found = re.search(re.escape(_MARK) + r"([^\]]*?\.)(?=[\"'\]\s]*(\]|$|\n))", error.message)
-    return ValueError(found.group(1)) if found else error
-
-
-def _is_stream(x) -> bool:
-    return (
-        isinstance(x, (tf.data.Dataset, keras.utils.PyDataset))
-        or type(x).__name__ in ("DistributedDataset", "DataLoader")
-        or (hasattr(x, "__next__") and not hasattr(x, "shape"))
-    )
-
-
 def _one_of(y, context):
     if y is not None and context is not None:
         raise ValueError("give the context once, as context=..., not as y as well.")
@@ -491,70 +347,6 @@ def _listed(values):
     if values is None:
         return []
     return list(values) if isinstance(values, (list, tuple)) else [values]
-
-
-def _array(value, dtype) -> np.ndarray:
-    return np.asarray(value).astype(dtype, copy=False)
-
-
-def _inner(shape) -> str:
-    return ", ".join(map(str, shape))
-
-
-def _split_rows(data, share, seed):
-    if not 0 < share < 1:
-        raise ValueError(f"validation_split must lie between 0 and 1; got {share!r}.")
-    rows = len(data[0])
-    held = round(rows * share)
-    if held == 0 or held == rows:
-        raise ValueError(
-            f"validation_split={share} of {rows} rows leaves no rows to "
-            + ("validate on." if held == 0 else "train on.")
-        )
-    # At random: the last rows of a sorted table are all of one kind.
-    order = np.random.default_rng(seed).permutation(rows)
-    parts = (np.sort(order[held:]), np.sort(order[:held]))
-    return tuple(tuple(None if a is None else a[part] for a in data) for part in parts)
-
-
-def _collect(dataset, limit):
-    """Return the first `limit` rows of a dataset as arrays."""
-    parts, rows = [], 0
-    for batch in dataset:
-        x, context, weight = unpack(batch)
-        parts.append((x, context, weight))
-        rows += len(x)
-        if rows >= limit:
-            break
-    if not parts:
-        raise ValueError("the dataset is empty.")
-    return tuple(
-        None if column[0] is None else np.concatenate([np.asarray(p) for p in column])
-        for column in zip(*parts, strict=True)
-    )
-
-
-def _check_spread(x, what) -> None:
-    flat = x.reshape(len(x), -1)
-    if len(flat) > 1:
-        low, high = flat.min(0), flat.max(0)
-        constant = np.flatnonzero(low == high)
-        if len(constant):
-            raise ValueError(
-                f"{what} is constant in coordinate {', '.join(map(str, constant[:10]))}: its "
-                "density is unbounded there. Drop the constant coordinates, or add noise to them."
-            )
-    rows = flat[:: max(len(flat) // 10_000, 1)]
-    if len(rows) < 200 or rows.shape[1] > 4096:
-        return
-    few = [i for i in range(rows.shape[1]) if len(np.unique(rows[:, i])) <= max(len(rows) // 50, 2)]
-    if few:
-        warnings.warn(
-            f"coordinate {', '.join(map(str, few[:10]))} of {what} takes few distinct values, and "
-            "a continuous density will spike there. Adding uniform noise of one step "
-            "(dequantization) is the usual cure.",
-            stacklevel=4,
-        )
 
 
 class _Held:

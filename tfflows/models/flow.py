@@ -105,7 +105,7 @@ class Flow(DensityModel):
         else:
             if standardize_context:
                 self.context_standardize = Standardize(
-                    dtype=self.variable_dtype, name="context_standardize"
+                    "keep", dtype=self.variable_dtype, name="context_standardize"
                 )
                 self.context_standardize.build(self.context_shape)
             if context_network is not None:
@@ -121,9 +121,9 @@ class Flow(DensityModel):
         self.base.check(shape, self.variable_dtype)
         if self.base.is_bounded and any(not isinstance(b, Static) for b in self.bijector_layers):
             warnings.warn(
-                f"the base {self.base.name} has bounded support, and layers may map data outside "
-                "it, where the density is zero. Use an unbounded base, or see that the layers stay "
-                "within the box.",
+                f"the base {self.base.distribution.name} has bounded support, and layers may map "
+                "data outside it, where the density is zero. Use an unbounded base, or see that "
+                "the layers stay within the box.",
                 stacklevel=2,
             )
         self.built = True

@@ -1,0 +1,136 @@
+"""Streams: datasets of batches, checked as they come."""
+
+import functools
+import re
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfflows.models import door
+from tfflows.training.batches import no_context
+from tfflows.training.trainer import unpack
+
+__all__ = ["checked_stream", "collect", "errors_of_streams", "is_stream"]
+
+
+def is_stream(x) -> bool:
+    """Whether `x` is a dataset or generator rather than an array."""
+    return (
+        isinstance(x, (tf.data.Dataset, keras.utils.PyDataset))
+        or type(x).__name__ in ("DistributedDataset", "DataLoader")
+        or (hasattr(x, "__next__") and not hasattr(x, "shape"))
+    )
+
+
+def checked_stream(model, dataset):
+    """Return a dataset whose batches are checked ``(x, context, sample_weight)``."""
+    if not isinstance(dataset, tf.data.Dataset):
+        return dataset
+    spec = dataset.element_spec
+    parts = spec if isinstance(spec, tuple) else (spec,)
+    if len(parts) > 3 or not all(isinstance(p, tf.TensorSpec) for p in parts):
+        raise ValueError(
+            "a dataset must yield x, (x, context) or (x, context, sample_weight) as tensors; "
+            f"this one yields {spec}."
+        )
+    x_spec = parts[0]
+    rank = len(model.event_shape)
+    if x_spec.shape.rank is not None:
+        batch = x_spec.shape[: x_spec.shape.rank - rank]
+        fits = x_spec.shape.rank == rank + 1 and x_spec.shape[1:].is_compatible_with(
+            model.event_shape
+        )
+        if not fits:
+            hint = " Batch the dataset first." if batch.rank == 0 else ""
+            raise ValueError(
+                f"this flow models events of shape {model.event_shape}; the dataset yields x of "
+                f"shape {tuple(x_spec.shape)}.{hint}"
+            )
+    if model.context_shape is not None and len(parts) < 2:
+        raise ValueError(
+            f"this flow needs context of shape (..., {', '.join(map(str, model.context_shape))}); "
+            "the dataset yields x alone. Yield (x, context)."
+        )
+    dtype = model.variable_dtype
+
+    def check(number, element):
+        element = element if isinstance(element, tuple) else (element,)
+        x = tf.cast(element[0], dtype)
+        checks = [_assert_finite(x, "x", number)]
+        out = [x]
+        if model.context_shape is None:
+            if len(element) > 1:
+                checks.append(
+                    tf.debugging.Assert(
+                        tf.reduce_all(tf.equal(element[1], tf.zeros_like(element[1]))),
+                        [_MARK + _TARGETS],
+                    )
+                )
+            if len(element) > 2:
+                out = [x, no_context(x), tf.cast(element[2], dtype)]
+        else:
+            context = door.check_context(element[1], model.context_shape, dtype)
+            checks.append(_assert_finite(context, "context", number))
+            out = [x, context, *(tf.cast(w, dtype) for w in element[2:])]
+        if len(element) > 2:
+            w = tf.cast(element[2], dtype)
+            text = _MARK + "sample_weight must be finite and not negative."
+            good = tf.reduce_all(tf.math.is_finite(w) & (w >= 0))
+            checks.append(tf.debugging.Assert(good, [text]))
+        with tf.control_dependencies([c for c in checks if c is not None]):
+            out = tuple(tf.identity(part) for part in out)
+        return out
+
+    return dataset.enumerate().map(check, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+
+def collect(dataset, limit):
+    """Return the first `limit` rows of a dataset as arrays."""
+    parts, rows = [], 0
+    for batch in dataset:
+        x, context, weight = unpack(batch)
+        parts.append((x, context, weight))
+        rows += len(x)
+        if rows >= limit:
+            break
+    if not parts:
+        raise ValueError("the dataset is empty.")
+    return tuple(
+        None if column[0] is None else np.concatenate([np.asarray(p) for p in column])
+        for column in zip(*parts, strict=True)
+    )
+
+
+_MARK = "tfflows: "
+_TARGETS = (
+    "the second entry of the dataset is not zero, but a density has no targets. To model p(x | y), "
+    "build the model with context_shape=... and yield (x, context)."
+)
+
+
+def _assert_finite(value, what, number):
+    rows = tf.reshape(value, [tf.shape(value)[0], -1]) if value.shape.rank > 1 else value[:, None]
+    bad = tf.logical_not(tf.reduce_all(tf.math.is_finite(rows), 1))
+    text = tf.strings.format(
+        _MARK + what + " has {} non-finite rows in batch {} (first: row {} of the batch). Drop or "
+        "impute them.",
+        (tf.math.count_nonzero(bad), number, tf.argmax(tf.cast(bad, tf.int32))),
+    )
+    return tf.debugging.Assert(tf.logical_not(tf.reduce_any(bad)), [text])
+
+
+def errors_of_streams(method):
+    """Make a failed check of a streamed batch raise the error that arrays get."""
+
+    @functools.wraps(method)
+    def checked(*args, **kwargs):
+        try:
+            return method(*args, **kwargs)
+        except tf.errors.InvalidArgumentError as error:
+            found = re.search(re.escape(_MARK) + r"([^\]]*)", error.message)
+            if found is None:
+                raise
+            raise ValueError(found.group(1)) from None
+
+    return checked

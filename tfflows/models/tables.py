@@ -1,0 +1,114 @@
+"""Tables: arrays of events, contexts and weights, checked row by row."""
+
+import warnings
+
+import numpy as np
+
+from tfflows.models import door
+
+__all__ = ["check_table", "split_rows"]
+
+
+def check_table(model, x, context, sample_weight, what: str = "x", whole: bool = False):
+    """Return checked arrays ``(x, context, sample_weight)`` of the type of `model`.
+
+    Parameters
+    ----------
+    model : DensityModel
+        The model, whose shapes the arrays must have.
+    x, context, sample_weight : array or None
+        One row for each event.
+    what : str
+        What to call `x` in messages.
+    whole : bool
+        Whether the rows are all there is to train on, and must suffice for that.
+    """
+    if x is None:
+        return None, None, None
+    dtype = model.variable_dtype
+    x = _array(door.check_event(x, model.event_shape, dtype, what), dtype)
+    if x.ndim == len(model.event_shape):
+        raise ValueError(
+            f"{what} must be a table of events, shape (N, {_inner(model.event_shape)}); got one "
+            f"event of shape {x.shape}."
+        )
+    if x.ndim > len(model.event_shape) + 1:
+        raise ValueError(
+            f"{what} must have one batch axis, shape (N, {_inner(model.event_shape)}); got "
+            f"{x.shape}."
+        )
+    if model.context_shape is None and context is not None:
+        given = np.asarray(context)
+        if given.dtype.kind not in "fiub" or np.any(given):
+            raise ValueError(
+                f"y of shape {given.shape} was given, but a density has no targets. To model "
+                "p(x | y), build the model with context_shape=... and pass context=y."
+            )
+        context = None
+    if model.context_shape is not None:
+        context = _array(door.check_context(context, model.context_shape, dtype), dtype)
+        if context.ndim == len(model.context_shape):
+            context = np.broadcast_to(context, (len(x), *model.context_shape))
+        if len(context) == 1 and len(x) > 1:
+            context = np.broadcast_to(context, (len(x), *model.context_shape))
+        if len(context) != len(x):
+            raise ValueError(
+                f"x has {len(x)} rows and context has {len(context)}: give one context for "
+                "each event, or a single one for all."
+            )
+        door.check_finite(context, "context")
+    door.check_finite(x, what)
+    weight = door.check_weight(sample_weight, len(x))
+    if whole:
+        if len(x) == 0:
+            raise ValueError(f"{what} has no rows.")
+        _check_spread(x, what)
+    return x, context, weight
+
+
+def _array(value, dtype) -> np.ndarray:
+    return np.asarray(value).astype(dtype, copy=False)
+
+
+def _inner(shape) -> str:
+    return ", ".join(map(str, shape))
+
+
+def split_rows(data: tuple, share: float, seed: int) -> tuple[tuple, tuple]:
+    """Return the rows to train on and those to hold out, drawn at random by `seed`."""
+    if not 0 < share < 1:
+        raise ValueError(f"validation_split must lie between 0 and 1; got {share!r}.")
+    rows = len(data[0])
+    held = round(rows * share)
+    if held == 0 or held == rows:
+        raise ValueError(
+            f"validation_split={share} of {rows} rows leaves no rows to "
+            + ("validate on." if held == 0 else "train on.")
+        )
+    # At random: the last rows of a sorted table are all of one kind.
+    order = np.random.default_rng(seed).permutation(rows)
+    parts = (np.sort(order[held:]), np.sort(order[:held]))
+    return tuple(tuple(None if a is None else a[part] for a in data) for part in parts)
+
+
+def _check_spread(x, what) -> None:
+    flat = x.reshape(len(x), -1)
+    if len(flat) > 1:
+        low, high = flat.min(0), flat.max(0)
+        constant = np.flatnonzero(low == high)
+        if len(constant):
+            raise ValueError(
+                f"{what} is constant in coordinate {', '.join(map(str, constant[:10]))}: its "
+                "density is unbounded there. Drop the constant coordinates, or add noise to them."
+            )
+    rows = flat[:: max(len(flat) // 10_000, 1)]
+    if len(rows) < 200 or rows.shape[1] > 4096:
+        return
+    few = [i for i in range(rows.shape[1]) if len(np.unique(rows[:, i])) <= max(len(rows) // 50, 2)]
+    if few:
+        warnings.warn(
+            f"coordinate {', '.join(map(str, few[:10]))} of {what} takes few distinct values, and "
+            "a continuous density will spike there. Adding uniform noise of one step "
+            "(dequantization) is the usual cure.",
+            stacklevel=4,
+        )
