@@ -2,20 +2,54 @@
 
 from tfflows.bijectors.affine import Affine
 from tfflows.bijectors.base import Bijector
+from tfflows.bijectors.bernstein import Bernstein
+from tfflows.bijectors.circular_shift import CircularShift
 from tfflows.bijectors.coupling import Coupling
+from tfflows.bijectors.cubic_spline import CubicSpline
+from tfflows.bijectors.deep_dense_sigmoidal import DeepDenseSigmoidal
+from tfflows.bijectors.deep_sigmoidal import DeepSigmoidal
+from tfflows.bijectors.gaussianization import Gaussianization
+from tfflows.bijectors.implicit import Implicit
 from tfflows.bijectors.in_range import InRange
+from tfflows.bijectors.linear_rational_spline import LinearRationalSpline
+from tfflows.bijectors.linear_spline import LinearSpline
 from tfflows.bijectors.lu import LU
 from tfflows.bijectors.masked_autoregressive import MaskedAutoregressive
+from tfflows.bijectors.mixture_of_logistics import MixtureOfLogistics
+from tfflows.bijectors.moebius import Moebius
+from tfflows.bijectors.monotone import Monotone
+from tfflows.bijectors.monotonic_quadrature import MonotonicQuadrature
 from tfflows.bijectors.permutation import Permutation
+from tfflows.bijectors.quadratic_spline import QuadraticSpline
 from tfflows.bijectors.rational_quadratic_spline import RationalQuadraticSpline
+from tfflows.bijectors.signed_power import SignedPower
+from tfflows.bijectors.sinh_arcsinh import SinhArcsinh
+from tfflows.bijectors.sum_of_squares import SumOfSquares
 
 __all__ = [
     "LU",
     "Affine",
+    "Bernstein",
     "Bijector",
+    "CircularShift",
     "Coupling",
+    "CubicSpline",
+    "DeepDenseSigmoidal",
+    "DeepSigmoidal",
+    "Gaussianization",
+    "Implicit",
     "InRange",
+    "LinearRationalSpline",
+    "LinearSpline",
     "MaskedAutoregressive",
+    "MixtureOfLogistics",
+    "Moebius",
+    "Monotone",
+    "MonotonicQuadrature",
     "Permutation",
+    "QuadraticSpline",
     "RationalQuadraticSpline",
+    "SignedPower",
+    "SinhArcsinh",
+    "SumOfSquares",
 ]

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-__all__ = ["Bin", "locate", "parameters_first"]
+__all__ = ["Bin", "find", "locate", "parameters_first", "position", "shares"]
 
 
 class Bin(NamedTuple):
@@ -101,11 +101,47 @@ def locate(
     weights = tf.exp(logits - tf.stop_gradient(tf.reduce_max(logits, 1, keepdims=True)))
     scale = (high - low) * (1.0 - count * min_bin) / tf.reduce_sum(weights, 1)
 
-    sizes = tf.stop_gradient(floor + scale[along] * weights[along])
+    passed, before, here = find(value, floor + scale[along] * weights[along], low)
+    start = low + floor * tf.reduce_sum(passed, 0) + scale * tf.reduce_sum(before * weights, 1)
+    size = floor + scale * tf.reduce_sum(here * weights, 1)
+    return Bin(start, size, here)
+
+
+def find(value: tf.Tensor, sizes: tf.Tensor, low: float) -> tuple[tf.Tensor, ...]:
+    """Find the bin of each value among K bins of given sizes that start at `low`.
+
+    Parameters
+    ----------
+    value : tf.Tensor
+        Values ``[...]``; those beyond the ends count to the first or the last bin.
+    sizes : tf.Tensor
+        Positive sizes ``[K, ...]`` whose trailing axes broadcast against those of `value`.
+    low : float
+        Where the first bin starts.
+
+    Returns
+    -------
+    passed : tf.Tensor
+        Ones for the inner knots at or before the value, ``[K - 1, ...]``.
+    before : tf.Tensor
+        Ones for the bins before that of the value, ``[K, ...]``.
+    here : tf.Tensor
+        One for the bin of the value, ``[K, ...]``.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> _, before, here = find(tf.constant([0.5, 2.5]), tf.constant([[1.0], [1.0], [1.0]]), 0.0)
+    >>> print(before.numpy().T, here.numpy().T)
+    [[0. 0. 0.]
+     [1. 1. 0.]] [[1. 0. 0.]
+     [0. 0. 1.]]
+    """
+    sizes = tf.stop_gradient(sizes)
     # Unrolled: XLA turns a cumulative sum on CPU into a window reduction, quadratic in K.
     knot = low + tf.zeros_like(value)
     passed = []
-    for k in range(count - 1):
+    for k in range(sizes.shape[0] - 1):
         knot = knot + sizes[k]
         passed.append(value >= knot)
     if passed:
@@ -115,7 +151,53 @@ def locate(
     nothing = [[0, 0]] * (passed.shape.rank - 1)
     before = tf.pad(passed, [[0, 1], *nothing])
     here = tf.pad(passed, [[1, 0], *nothing], constant_values=1) - before
+    return passed, before, here
 
-    start = low + floor * tf.reduce_sum(passed, 0) + scale * tf.reduce_sum(before * weights, 1)
-    size = floor + scale * tf.reduce_sum(here * weights, 1)
-    return Bin(start, size, here)
+
+def shares(logits: tf.Tensor, min_bin: float) -> tf.Tensor:
+    r"""Return the fractions :math:`m + (1 - K m) \,\mathrm{softmax}(logits)` of K bins.
+
+    Parameters
+    ----------
+    logits : tf.Tensor
+        Raw sizes ``[K, ...]``.
+    min_bin : float
+        Smallest fraction m, below 1 / K.
+
+    Returns
+    -------
+    tf.Tensor
+        Fractions ``[K, ...]`` whose sum over the first axis is 1.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> print(shares(tf.constant([0.0, 50.0]), 0.1).numpy().round(6))
+    [0.1 0.9]
+    """
+    return min_bin + (1.0 - logits.shape[0] * min_bin) * tf.nn.softmax(logits, axis=0)
+
+
+def position(value: tf.Tensor, start: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Return where in its bin a value lies, in [0, 1].
+
+    Parameters
+    ----------
+    value, start, size : tf.Tensor
+        The value, and the start and the length of its bin.
+
+    Returns
+    -------
+    tf.Tensor
+        ``(value - start) / size``, clipped.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> print(position(tf.constant([1.0, 2.0001]), tf.constant(0.0), tf.constant(2.0)).numpy())
+    [0.5 1. ]
+    """
+    share = (value - start) / size
+    # The values lie in the bin, so only rounding can leave [0, 1]: the clip must not cost the
+    # gradient of a value that sits on a knot.
+    return share + tf.stop_gradient(tf.clip_by_value(share, 0.0, 1.0) - share)

@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from tfflows.bijectors.base import Bijector
 from tfflows.bijectors.event import flatten_event, restore_event
+from tfflows.bijectors.incremental import by_passes, solve
+from tfflows.bijectors.masked_stack import MaskedStack
 
 __all__ = ["MaskedAutoregressive"]
 
@@ -18,9 +20,11 @@ class MaskedAutoregressive(Bijector):
         \log\left|\det \frac{\partial z}{\partial x}\right| =
         \sum_i \log \frac{\partial f^{-1}}{\partial x_i}(x_i;\, \theta_i(x_{<i}))
 
-    Data to latent takes one evaluation of the network. Latent to data takes one evaluation for
-    each of the `passes` groups of coordinates, because a coordinate must be known before the
-    parameters of the next can be computed.
+    Data to latent takes one evaluation of the network. Latent to data needs the coordinates one
+    after the other (group after group), because a coordinate must be known before the parameters
+    of the next can be computed. With a `stack` each unit of the network is computed once, as soon
+    as its inputs are known, so that all of it costs about as much as one evaluation, and gradients
+    a few of them. Without one the network is evaluated for each of the `passes` groups.
 
     Parameters
     ----------
@@ -28,13 +32,21 @@ class MaskedAutoregressive(Bijector):
         Maps events ``[..., D]`` to raw parameters ``[..., D, P]``, those of coordinate i a function
         of the coordinates before it in the order of the network.
     univariate : callable
-        Maps raw parameters ``[..., D, P]`` to a scalar bijector on ``[..., D]``.
+        Maps raw parameters ``[..., k, P]`` to a scalar bijector on ``[..., k]``, for any number k
+        of coordinates. With a `stack`, gradients reach what it depends on through its argument
+        alone.
     event_shape : tuple of int
         Shape of an event; D is the number of its coordinates.
     passes : int
         Number of groups of coordinates that the network orders.
+    stack : callable, optional
+        Returns the layers behind `parameters` as a
+        `tfflows.bijectors.masked_stack.MaskedStack`, or None where
+        they cannot be given.
     batch_shape : optional
         Batch shape of the parameters, that of the context.
+    dtype : optional
+        Type of the values.
     name : str, optional
         Name of the bijector.
 
@@ -65,11 +77,14 @@ class MaskedAutoregressive(Bijector):
         batch_shape=(),
         dtype=None,
         name: str = "masked_autoregressive",
+        *,
+        stack: Callable[[], MaskedStack | None] | None = None,
     ):
         self._raw_parameters = parameters
         self._univariate = univariate
         self._event_shape = tuple(event_shape)
         self._passes = passes
+        self._stack = stack
         super().__init__(len(self._event_shape), batch_shape=batch_shape, dtype=dtype, name=name)
 
     def _inverse_and_ildj(self, y):
@@ -90,16 +105,14 @@ class MaskedAutoregressive(Bijector):
         latent = tf.broadcast_to(latent, tf.concat([batch, tf.shape(latent)[-1:]], 0))
         latent = tf.ensure_shape(latent, [*static, latent.shape[-1]])
 
-        def refine(known):
-            return self._univariate(self._raw_parameters(known))
+        stack = None if self._stack is None else self._stack()
+        if stack is not None:
+            y, fldj = solve(stack, self._univariate, latent)
+            return restore_event(y, self._event_shape), fldj
 
-        # After k evaluations the first k groups are exact; the last one also yields the log-det.
-        (known,) = tf.while_loop(
-            lambda _: True,
-            lambda known: (refine(known).forward(latent),),
-            (tf.zeros_like(latent),),
-            maximum_iterations=self._passes - 1,
-        )
-        scalar = refine(known)
-        y = restore_event(scalar.forward(latent), self._event_shape)
-        return y, scalar.forward_log_det_jacobian(latent, 1)
+        def refine(known):
+            scalar = self._univariate(self._raw_parameters(known))
+            return scalar.forward(latent), scalar.forward_log_det_jacobian(latent, 1)
+
+        y, fldj = by_passes(refine, latent, self._passes)
+        return restore_event(y, self._event_shape), fldj

@@ -1,18 +1,21 @@
-"""A monotone spline of rational quadratics inside a box, the identity outside."""
+"""A monotone spline of rational quadratics in a box or on a circle."""
 
 import math
 
 import numpy as np
 import tensorflow as tf
 
-from tfflows.bijectors.base import Bijector
-from tfflows.bijectors.knots import locate, parameters_first
+from tfflows.bijectors.knots import locate, parameters_first, position
+from tfflows.bijectors.spline import Spline, check_bins, check_bound, check_slope, soft_slope
 
-__all__ = ["RationalQuadraticSpline"]
+__all__ = ["EXTRA_SLOPES", "RationalQuadraticSpline"]
+
+#: How many slopes there are more than bins, for each kind of boundary.
+EXTRA_SLOPES = {"fixed": -1, "learned": 1, "circular": 0}
 
 
-class RationalQuadraticSpline(Bijector):
-    r"""An increasing spline of rational quadratics on ``[-bound, bound]``, the identity outside.
+class RationalQuadraticSpline(Spline):
+    r"""An increasing spline of rational quadratics on ``[-bound, bound]``, linear outside it.
 
     The data axis and the latent axis are each cut into K bins. In bin k, of data width w and
     latent height h, with mean slope s = h / w and slopes :math:`d_0, d_1` (latent by data) at its
@@ -31,33 +34,42 @@ class RationalQuadraticSpline(Bijector):
     :math:`b^2 + 4 s^2 \theta (1 - \theta)` is again a sum of positive terms and cannot cancel.
 
     The raw numbers are, in this order, K logits of the data widths, K logits of the latent heights
-    and K - 1 slopes at the inner knots. A bin takes the fraction
-    ``min_bin + (1 - K min_bin) softmax(logits)`` of the box; a slope is
-    ``min_slope + (1 - min_slope) softplus(raw) / log 2``; at ``-bound`` and ``bound`` the slope
-    is 1. Raw zeros are the identity.
+    and the slopes at knots. A bin takes the fraction ``min_bin + (1 - K min_bin) softmax(logits)``
+    of the box; a slope is ``min_slope + (1 - min_slope) softplus(raw) / log 2``. Raw zeros are the
+    identity. What happens at ``-bound`` and ``bound`` is the `boundary`:
+
+    - ``"fixed"``: the slope there is 1, and the map is the identity outside (K - 1 slopes at the
+      inner knots);
+    - ``"learned"``: the slopes there are learned, too, and the straight lines outside have them
+      (K + 1 slopes, from left to right);
+    - ``"circular"``: both ends are one point of a circle, with one slope (K slopes, that of the
+      ends first). The map repeats itself, :math:`z(x + 2\,bound) = z(x) + 2\,bound`.
 
     Parameters
     ----------
     raw : tf.Tensor
-        Unconstrained numbers ``[..., 3 K - 1]``, of known rank; the leading axes broadcast against
-        the values.
+        Unconstrained numbers ``[..., P]`` with P = ``3 K - 1``, ``3 K + 1`` or ``3 K``, of known
+        rank; the leading axes broadcast against the values.
     bound : float
         Half the width of the box, in units of the data; positive.
     min_bin : float
         Smallest bin as a fraction of the box; in ``[0, 1 / K)``.
     min_slope : float
-        Smallest slope at an inner knot; in ``[0, 1)``.
+        Smallest slope at a knot; in ``[0, 1)``.
+    boundary : str
+        ``"fixed"``, ``"learned"`` or ``"circular"``.
     name : str, optional
         Name of the bijector.
 
     Raises
     ------
     ValueError
-        If the last axis of `raw` is not ``3 K - 1`` for any K, or an option is out of its range.
+        If the last axis of `raw` has no such size for any K, or an option is out of its range.
 
     References
     ----------
-    Durkan, Bekasov, Murray and Papamakarios (2019), Neural spline flows, arXiv:1906.04032.
+    Durkan, Bekasov, Murray and Papamakarios (2019), Neural spline flows, arXiv:1906.04032;
+    Rezende et al. (2020), Normalizing flows on tori and spheres, arXiv:2002.02428.
 
     Examples
     --------
@@ -77,49 +89,32 @@ class RationalQuadraticSpline(Bijector):
         bound: float = 5.0,
         min_bin: float = 1e-3,
         min_slope: float = 1e-3,
+        boundary: str = "fixed",
         name: str | None = None,
     ):
-        raw = tf.convert_to_tensor(raw)
-        if not raw.dtype.is_floating:
-            raise ValueError(f"expected floating-point raw parameters; got {raw.dtype.name}.")
-        size = raw.shape[-1] if raw.shape.rank else None
-        if size is None or size < 2 or size % 3 != 2:
-            raise ValueError(
-                f"expected raw parameters [..., 3 K - 1] for K bins; got shape {raw.shape}."
-            )
-        self._bins = (size + 1) // 3
-        self.check_options(self._bins, bound, min_bin, min_slope)
-        self._raw = raw
-        self._bound = float(bound)
-        self._min_bin = float(min_bin)
-        self._min_slope = float(min_slope)
-        batch_shape = raw.shape[:-1]
         super().__init__(
-            forward_min_event_ndims=0,
-            batch_shape=batch_shape if batch_shape.is_fully_defined() else tf.shape(raw)[:-1],
-            dtype=raw.dtype,
+            raw,
+            per_bin=3,
+            extra=EXTRA_SLOPES.get(boundary, 0),
+            bound=bound,
+            circular=boundary == "circular",
             name=name or "rational_quadratic_spline",
         )
+        self.check_options(self._bins, bound, min_bin, min_slope, boundary)
+        self._min_bin = float(min_bin)
+        self._min_slope = float(min_slope)
+        self._boundary = boundary
 
     @staticmethod
-    def check_options(bins: int, bound: float, min_bin: float, min_slope: float) -> None:
+    def check_options(
+        bins: int, bound: float, min_bin: float, min_slope: float, boundary: str = "fixed"
+    ) -> None:
         """Raise a ValueError, naming what is wrong, unless the options describe a spline."""
-        if isinstance(bins, bool) or int(bins) != bins or bins < 1:
-            raise ValueError(f"bins={bins!r}: expected a whole number of at least 1.")
-        if not 0.0 < bound < math.inf:
-            raise ValueError(
-                f"bound={bound!r}: expected a positive finite number, half the width of the box."
-            )
-        if not 0.0 <= min_bin * bins < 1.0:
-            raise ValueError(
-                f"min_bin={min_bin!r} with bins={bins}: expected 0 <= min_bin < 1 / bins = "
-                f"{1.0 / bins:.4g}, because the bins share the box."
-            )
-        if not 0.0 <= min_slope < 1.0:
-            raise ValueError(
-                f"min_slope={min_slope!r}: expected 0 <= min_slope < 1; the slope of the identity "
-                "is 1."
-            )
+        check_bound(bound)
+        check_bins(bins, min_bin)
+        check_slope(min_slope)
+        if boundary not in EXTRA_SLOPES:
+            raise ValueError(f"boundary={boundary!r}: expected one of {', '.join(EXTRA_SLOPES)}.")
 
     @classmethod
     def from_knots(cls, data_knots, latent_knots, slopes) -> "RationalQuadraticSpline":
@@ -186,53 +181,42 @@ class RationalQuadraticSpline(Bijector):
         raw = np.concatenate([np.broadcast_to(p, batch + p.shape[-1:]) for p in parts], -1)
         return cls(tf.constant(raw.astype(dtype)), bound=bound, min_bin=0.0, min_slope=0.0)
 
-    @property
-    def bound(self) -> float:
-        """Half the width of the box."""
-        return self._bound
-
-    @property
-    def bins(self) -> int:
-        """Number of bins, K."""
-        return self._bins
-
     def _bin(self, value, along):
         """Position in the bin of `value`, the bin's starts, sizes and the slopes at its ends."""
         count = self._bins
         raw = parameters_first(self._raw, value.shape.rank)
         logits = tf.reshape(raw[: 2 * count], tf.concat([[2, count], tf.shape(raw)[1:]], 0))
-        here = locate(value, logits, -self._bound, self._bound, self._min_bin, along)
-        inner = raw[2 * count :]
-        # Chosen raw and squashed afterwards: two softplus instead of K - 1. The ends of the box
-        # stand for raw zeros, whose slope is 1. Stacked, because XLA would otherwise fuse the
-        # sums into each of their uses and repeat them.
-        ends = [tf.reduce_sum(one_hot * inner, 0) for one_hot in (here.here[1:], here.here[:-1])]
-        left, right = tf.unstack(self._slope(tf.stack(ends)))
-        position = (value - here.start[along]) / here.size[along]
-        # The values lie in the box, so only rounding can leave [0, 1]: the clip must not cost the
-        # gradient of a value that sits on a knot.
-        position += tf.stop_gradient(tf.clip_by_value(position, 0.0, 1.0) - position)
-        return position, here.start, here.size, left, right
+        start, size, here = locate(value, logits, -self._bound, self._bound, self._min_bin, along)
+        slopes = raw[2 * count :]
+        # Chosen raw and squashed afterwards: two softplus instead of one for each knot. Stacked,
+        # because XLA would otherwise fuse the sums into each of their uses and repeat them.
+        if self._boundary == "fixed":
+            # The ends of the box stand for raw zeros, whose slope is 1.
+            ends = [here[1:] * slopes, here[:-1] * slopes]
+        elif self._boundary == "learned":
+            ends = [here * slopes[:-1], here * slopes[1:]]
+        else:
+            ends = [here * slopes, here * tf.concat([slopes[1:], slopes[:1]], 0)]
+        left, right = tf.unstack(
+            soft_slope(tf.stack([tf.reduce_sum(end, 0) for end in ends]), self._min_slope)
+        )
+        return position(value, start[along], size[along]), start, size, left, right
 
-    def _slope(self, raw):
-        factor = (1.0 - self._min_slope) / math.log(2.0)
-        return self._min_slope + factor * tf.math.softplus(raw)
+    def _ends(self, rank):
+        if self._boundary == "fixed":
+            return None
+        slopes = parameters_first(self._raw, rank)[2 * self._bins :]
+        return tuple(soft_slope(slopes[end], self._min_slope) for end in (0, -1))
 
-    def _inverse_and_ildj(self, y):
-        inside = tf.abs(y) <= self._bound
-        boxed = tf.clip_by_value(y, -self._bound, self._bound)
-        xi, start, size, left, right = self._bin(boxed, along=0)
-        share, log_slope = _evaluate(xi, 1.0 - xi, size[1] / size[0], left, right)
-        return _join(inside, start[1] + size[1] * share, log_slope, y)
-
-    def _forward_and_fldj(self, x):
-        inside = tf.abs(x) <= self._bound
-        boxed = tf.clip_by_value(x, -self._bound, self._bound)
-        theta, start, size, left, right = self._bin(boxed, along=1)
+    def _bend(self, value, along):
+        share, start, size, left, right = self._bin(value, along)
         slope = size[1] / size[0]
-        xi, eta = _root(theta, slope, left, right)
+        if along == 0:
+            height, log_slope = _evaluate(share, 1.0 - share, slope, left, right)
+            return start[1] + size[1] * height, log_slope
+        xi, eta = _root(share, slope, left, right)
         _, log_slope = _evaluate(xi, eta, slope, left, right)
-        return _join(inside, start[0] + size[0] * xi, -log_slope, x)
+        return start[0] + size[0] * xi, log_slope
 
 
 def _evaluate(xi, eta, slope, left, right):
@@ -259,7 +243,3 @@ def _root(theta, slope, left, right):
     down = tf.where(positive, larger, 2.0 * slope * rest)
     total = up + down
     return up / total, down / total
-
-
-def _join(inside, value, log_det, identity):
-    return tf.where(inside, value, identity), tf.where(inside, log_det, tf.zeros_like(log_det))

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfflows.bijectors.masked_stack import MaskedStack
 from tfflows.conditioners import linear
 from tfflows.conditioners.masks import (
     group_degrees,
@@ -17,6 +18,7 @@ from tfflows.conditioners.masks import (
     resolve_hidden_degrees,
     resolve_order,
 )
+from tfflows.conditioners.mode import Mode
 
 # Blocks that start small leave the signal of a deep stack at its size at the start.
 _BLOCK_SCALE = 0.1
@@ -71,7 +73,9 @@ class AutoregressiveNetwork(keras.layers.Layer):
     use_bias
         Whether layers have biases.
     kernel_initializer, bias_initializer
-        Keras initializers, drawn afresh for each weight. A kernel is masked after it is drawn; one
+        Keras initializers, drawn afresh for each weight. By default both are uniform on
+        +-1/sqrt(n) for a unit of n inputs, and the last biases zero: so the units bend at
+        different points of the data. A kernel is masked after it is drawn; one
         of an initializer that scales with the fan-in (``keras.initializers.VarianceScaling``:
         Glorot, He, LeCun) is scaled by sqrt(inputs / inputs left by the mask) for each unit, so
         that units which see few inputs start with signals of the same size as the others.
@@ -145,8 +149,8 @@ class AutoregressiveNetwork(keras.layers.Layer):
         hidden_degrees: str | Sequence[Sequence[int]] = "equal",
         activation: str | Callable | None = "relu",
         use_bias: bool = True,
-        kernel_initializer: str | dict | Callable = "glorot_uniform",
-        bias_initializer: str | dict | Callable = "zeros",
+        kernel_initializer: str | dict | Callable | None = None,
+        bias_initializer: str | dict | Callable | None = None,
         kernel_regularizer: str | dict | Callable | None = None,
         bias_regularizer: str | dict | Callable | None = None,
         kernel_constraint: str | dict | Callable | None = None,
@@ -173,7 +177,9 @@ class AutoregressiveNetwork(keras.layers.Layer):
         )
         self.activation = keras.activations.get(activation)
         self.use_bias = bool(use_bias)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.kernel_initializer = keras.initializers.get(
+            linear.KERNEL_INITIALIZER if kernel_initializer is None else kernel_initializer
+        )
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.bias_regularizer = keras.regularizers.get(bias_regularizer)
@@ -191,6 +197,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
             if self.dropout
             else None
         )
+        self._mode = Mode() if self.dropout else None
         self._check_arguments()
         if self.event_shape is not None and not self.built:
             condition = (None, *self.conditional_event_shape) if self.conditional else None
@@ -291,7 +298,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
             ends_block = self.residual and 0 < k < last and k % 2 == 0
             scale = _BLOCK_SCALE if ends_block else 1.0
             kernels.append(self._add_kernel(f"kernel_{k}", 3 * k, zero, mask, scale))
-            biases.append(self._add_bias(f"bias_{k}", 3 * k + 1, zero, mask.shape[1]))
+            biases.append(self._add_bias(f"bias_{k}", 3 * k + 1, zero, mask, k == last))
             enters = k == 0 or (self.conditional_input_layers == "all_layers" and not ends_block)
             if self.conditional and enters:
                 ones = np.ones((context_size, mask.shape[1]), np.float32)
@@ -321,13 +328,19 @@ class AutoregressiveNetwork(keras.layers.Layer):
             constraint=self.kernel_constraint,
         )
 
-    def _add_bias(self, name: str, index: int, zero: bool, size: int) -> keras.Variable | None:
+    def _add_bias(
+        self, name: str, index: int, zero: bool, mask: np.ndarray, last: bool
+    ) -> keras.Variable | None:
         if not self.use_bias:
             return None
-        draw = linear.fresh_initializer(self.bias_initializer, self.seed, index)
+        if self.bias_initializer is None:
+            zero = zero or last
+            draw = linear.spread_biases(mask.sum(axis=0), self.seed, index)
+        else:
+            draw = linear.fresh_initializer(self.bias_initializer, self.seed, index)
         return self.add_weight(
             name=name,
-            shape=(size,),
+            shape=(mask.shape[1],),
             initializer="zeros" if zero else draw,
             regularizer=self.bias_regularizer,
             constraint=self.bias_constraint,
@@ -385,13 +398,61 @@ class AutoregressiveNetwork(keras.layers.Layer):
 
     def _affine(self, k: int, h: tf.Tensor, context: tf.Tensor | None) -> tf.Tensor:
         """Return the pre-activation of layer k."""
-        kernel = tf.convert_to_tensor(self.kernels[k])
-        h = linear.affine(h, kernel * tf.constant(self.masks[k], kernel.dtype))
-        if self.context_kernels[k] is not None:
-            h = h + linear.affine(context, tf.convert_to_tensor(self.context_kernels[k]))
-        return h if self.biases[k] is None else h + tf.convert_to_tensor(self.biases[k])
+        h = linear.affine(h, self._masked_kernel(k))
+        offset = self._offset(k, context)
+        return h if offset is None else h + offset
 
-    def _context(self, x: tf.Tensor, conditional_input: tf.Tensor | None) -> tf.Tensor | None:
+    def _masked_kernel(self, k: int) -> tf.Tensor:
+        kernel = self._tensor(self.kernels[k])
+        return kernel * tf.constant(self.masks[k], kernel.dtype)
+
+    def _offset(self, k: int, context: tf.Tensor | None) -> tf.Tensor | None:
+        """Return what the context and the bias add to the product of layer k."""
+        bias = None if self.biases[k] is None else self._tensor(self.biases[k])
+        if self.context_kernels[k] is None:
+            return bias
+        offset = linear.affine(context, self._tensor(self.context_kernels[k]))
+        return offset if bias is None else offset + bias
+
+    def _tensor(self, variable: keras.Variable) -> tf.Tensor:
+        return tf.cast(tf.convert_to_tensor(variable), self.compute_dtype)
+
+    def stack(self, conditional_input: tf.Tensor | None = None) -> MaskedStack | None:
+        """Return the layers as tensors, for a solver that computes them unit by unit.
+
+        Parameters
+        ----------
+        conditional_input
+            A context [..., *conditional_event_shape].
+
+        Returns
+        -------
+        MaskedStack or None
+            The network that the weights describe now; None while dropout is active, which makes
+            each call another network.
+
+        Raises
+        ------
+        ValueError
+            If the context is missing, not wanted, or of another shape.
+        """
+        if self._mode is not None and tf.get_static_value(self._mode(tf.zeros([]))) is not False:
+            return None
+        context = self._context(None, conditional_input)
+        layers = range(len(self.kernels))
+        return MaskedStack(
+            kernels=tuple(self._masked_kernel(k) for k in layers),
+            offsets=tuple(self._offset(k, context) for k in layers),
+            input_degrees=self.input_degrees,
+            hidden_degrees=tuple(degrees for degrees, _ in self.layer_degrees[1:]),
+            parameter_size=self.params,
+            activation=self.activation,
+            residual=self.residual,
+        )
+
+    def _context(
+        self, x: tf.Tensor | None, conditional_input: tf.Tensor | None
+    ) -> tf.Tensor | None:
         """Check the context and flatten it to [..., C]."""
         if not self.conditional:
             if conditional_input is not None:
@@ -406,7 +467,8 @@ class AutoregressiveNetwork(keras.layers.Layer):
         context = tf.cast(tf.convert_to_tensor(conditional_input), self.compute_dtype)
         shape = self.conditional_event_shape
         linear.check_event(self._owner(), "conditional_input", context, shape)
-        linear.check_batches(self._owner(), "conditional_input", x, context, len(shape))
+        if x is not None:
+            linear.check_batches(self._owner(), "conditional_input", x, context, len(shape))
         if len(shape) == 1:
             return context
         return linear.merge_event(context, len(shape), [int(np.prod(shape, dtype=int))])

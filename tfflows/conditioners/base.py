@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfflows.conditioners import linear
@@ -25,7 +26,8 @@ class ContextNetwork(keras.layers.Layer):
     use_bias
         Whether layers have biases.
     kernel_initializer, bias_initializer
-        Keras initializers, drawn afresh for each weight.
+        Keras initializers, drawn afresh for each weight. By default both are uniform on
+        +-1/sqrt(n) for a unit of n inputs.
     dropout
         The rate of dropout after hidden activations, in training.
     zero_output
@@ -44,8 +46,8 @@ class ContextNetwork(keras.layers.Layer):
         output_size: int,
         activation: str | Callable | None = "relu",
         use_bias: bool = True,
-        kernel_initializer: str | dict | Callable = "glorot_uniform",
-        bias_initializer: str | dict | Callable = "zeros",
+        kernel_initializer: str | dict | Callable | None = None,
+        bias_initializer: str | dict | Callable | None = None,
         dropout: float = 0.0,
         zero_output: bool = False,
         input_size: int | None = None,
@@ -57,7 +59,9 @@ class ContextNetwork(keras.layers.Layer):
         self.output_size = linear.positive_integer("output_size", output_size)
         self.activation = keras.activations.get(activation)
         self.use_bias = bool(use_bias)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.kernel_initializer = keras.initializers.get(
+            linear.KERNEL_INITIALIZER if kernel_initializer is None else kernel_initializer
+        )
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.dropout = linear.dropout_rate(dropout)
         self.zero_output = bool(zero_output)
@@ -133,11 +137,16 @@ class ContextNetwork(keras.layers.Layer):
             initializer="zeros" if zero else draw if scale == 1.0 else scaled,
         )
 
-    def _add_bias(self, name: str, outputs: int, zero: bool = False) -> keras.Variable | None:
+    def _add_bias(
+        self, name: str, inputs: int, outputs: int, zero: bool = False
+    ) -> keras.Variable | None:
         if not self.use_bias:
             return None
         self._weight_count += 1
-        draw = linear.fresh_initializer(self.bias_initializer, self.seed, self._weight_count)
+        if self.bias_initializer is None:
+            draw = linear.spread_biases(np.full(outputs, inputs), self.seed, self._weight_count)
+        else:
+            draw = linear.fresh_initializer(self.bias_initializer, self.seed, self._weight_count)
         return self.add_weight(name=name, shape=(outputs,), initializer="zeros" if zero else draw)
 
     def call(

@@ -86,7 +86,7 @@ class DenseNetwork(ContextNetwork):
         for k, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
             zero = self.zero_output and k == last
             kernels.append(self._add_kernel(f"kernel_{k}", inputs, outputs, zero))
-            biases.append(self._add_bias(f"bias_{k}", outputs, zero))
+            biases.append(self._add_bias(f"bias_{k}", inputs, outputs, zero))
         self.kernels, self.biases = kernels, biases
         self.context_kernel = None
         if self.context_size is not None:

@@ -9,6 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+#: Uniform on +-1/sqrt(inputs): each unit starts with a gentle slope.
+KERNEL_INITIALIZER = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
+
 
 def affine(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Return x @ kernel for x of any rank, as one product of two matrices."""
@@ -58,6 +61,22 @@ def fresh_initializer(
     else:
         return initializer
     return type(initializer).from_config(config)
+
+
+def spread_biases(fan_in: np.ndarray, seed: int | None, index: int) -> Callable:
+    """Return an initializer of biases, uniform on +-1/sqrt(inputs of the unit).
+
+    With all biases at zero, the units of a network of one or two inputs would all bend at the same
+    point, and training would have to move them apart first.
+    """
+    width = 1.0 / np.sqrt(np.maximum(fan_in, 1.0))
+    draw = fresh_initializer(keras.initializers.RandomUniform(-1.0, 1.0), seed, index)
+
+    def spread(shape, dtype=None):
+        values = draw(shape, dtype=dtype)
+        return values * keras.ops.cast(width, values.dtype)
+
+    return spread
 
 
 def positive_integer(name: str, value: object, minimum: int = 1) -> int:

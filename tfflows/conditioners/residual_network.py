@@ -98,7 +98,7 @@ class ResidualNetwork(ContextNetwork):
     def _create_layers(self) -> None:
         width = self.width
         self.input_kernel = self._add_kernel("input_kernel", self.input_size, width)
-        self.input_bias = self._add_bias("input_bias", width)
+        self.input_bias = self._add_bias("input_bias", self.input_size, width)
         self.context_kernel = None
         if self.context_size is not None:
             self.context_kernel = self._add_kernel("context_kernel", self.context_size, width)
@@ -107,17 +107,17 @@ class ResidualNetwork(ContextNetwork):
             for part, scale in ((0, 1.0), (1, _BLOCK_SCALE)):
                 name = f"block_{k}_{part}"
                 kernels.append(self._add_kernel(f"{name}_kernel", width, width, scale=scale))
-                biases.append(self._add_bias(f"{name}_bias", width))
+                biases.append(self._add_bias(f"{name}_bias", width, width))
             if self.context_size is not None and self.context_gate:
                 name = f"block_{k}_gate"
                 gate_kernels.append(self._add_kernel(f"{name}_kernel", self.context_size, width))
-                gate_biases.append(self._add_bias(f"{name}_bias", width))
+                gate_biases.append(self._add_bias(f"{name}_bias", self.context_size, width))
         self.kernels, self.biases = kernels, biases
         self.gate_kernels, self.gate_biases = gate_kernels, gate_biases
         self.output_kernel = self._add_kernel(
             "output_kernel", width, self.output_size, self.zero_output
         )
-        self.output_bias = self._add_bias("output_bias", self.output_size, self.zero_output)
+        self.output_bias = self._add_bias("output_bias", width, self.output_size, self.zero_output)
 
     def _transform(
         self, x: tf.Tensor, context: tf.Tensor | None, training: bool | None

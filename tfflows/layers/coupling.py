@@ -10,7 +10,7 @@ from tfflows import bijectors
 from tfflows.conditioners.dense_network import DenseNetwork
 from tfflows.layers.base import BijectorLayer, batch_shape_of
 from tfflows.layers.context import flatten_context, join_context
-from tfflows.layers.masked_autoregressive import check_univariate, revive
+from tfflows.layers.masked_autoregressive import build_univariate, check_univariate, revive
 from tfflows.univariates.base import Univariate
 
 __all__ = ["Coupling"]
@@ -124,6 +124,7 @@ class Coupling(BijectorLayer):
         self.context_shape = None if context_shape is None else tuple(context_shape)
         mask = self._resolve_mask(math.prod(self.event_shape))
         self._passing = mask
+        build_univariate(self.univariate, self.event_shape, self.variable_dtype)
         inputs = int(mask.sum())
         if self.context_shape is not None:
             inputs += math.prod(self.context_shape)

@@ -3,7 +3,7 @@
 import keras
 
 from tfflows.layers.base import BijectorLayer
-from tfflows.layers.masked_autoregressive import check_univariate, revive
+from tfflows.layers.masked_autoregressive import build_univariate, check_univariate, revive
 from tfflows.layers.raw_parameters import RawParameters
 from tfflows.univariates.base import Univariate
 
@@ -59,6 +59,7 @@ class Elementwise(BijectorLayer):
     def build(self, event_shape, context_shape=None):
         """Create the raw parameters for events of `event_shape`."""
         self.event_shape = tuple(event_shape)
+        build_univariate(self.univariate, self.event_shape, self.variable_dtype)
         self.raw = RawParameters(
             (*self.event_shape, self.univariate.parameter_size),
             hidden_units=self.hidden_units,

@@ -32,6 +32,23 @@ class Univariate:
     #: Number of raw parameters per dimension, P.
     parameter_size: int
 
+    #: Circumference of the circle that the values are points of; None for values on the line.
+    #: Networks that see such values see the cosine and the sine of the angle.
+    period: float | None = None
+
+    def build(self, event_shape, dtype=None) -> None:
+        """Create the weights of a family that owns any; most own none.
+
+        A family with weights is a Keras layer, too, and the layer that is given it calls this.
+
+        Parameters
+        ----------
+        event_shape : tuple of int
+            Shape of an event.
+        dtype : str, optional
+            Type of the weights.
+        """
+
     def bijector(self, raw) -> Bijector:
         """Build the scalar bijector, latent to data, that raw parameters describe.
 

@@ -4,6 +4,7 @@ import keras
 
 from tfflows.bijectors import rational_quadratic_spline
 from tfflows.univariates.base import Univariate
+from tfflows.univariates.options import check_floor
 from tfflows.univariates.raw import as_raw
 
 __all__ = ["RationalQuadraticSpline"]
@@ -11,12 +12,23 @@ __all__ = ["RationalQuadraticSpline"]
 
 @keras.saving.register_keras_serializable(package="tfflows")
 class RationalQuadraticSpline(Univariate):
-    r"""Increasing splines of rational quadratics in a box, the identity outside it.
+    r"""Increasing splines of rational quadratics in a box or on a circle.
 
-    ``3 bins - 1`` parameters per dimension: logits of the bins' widths on the data axis, logits of
-    their heights on the latent axis, and the slopes at the inner knots. Data to latent is direct;
-    latent to data is the closed-form root. `tfflows.bijectors.RationalQuadraticSpline` has the
-    formulas and says how the raw numbers are squashed. Raw zeros are the identity.
+    The parameters of a dimension are logits of the bins' widths on the data axis, logits of their
+    heights on the latent axis, and slopes at the knots. Data to latent is direct; latent to data is
+    the closed-form root. `tfflows.bijectors.RationalQuadraticSpline` has the formulas and says how
+    the raw numbers are squashed. Raw zeros are the identity.
+
+    At the ends of the box there are three possibilities, the `boundary`:
+
+    - ``"fixed"``: the slope is 1 there, and values outside pass unchanged (``3 bins - 1``
+      parameters);
+    - ``"learned"``: the slopes are learned there, and the lines outside continue with them
+      (``3 bins + 1``);
+    - ``"circular"``: values are points of the circle ``[-bound, bound)``, whose ends are one point
+      with one slope (``3 bins``). Networks that see such values see the cosine and the sine of
+      their angle, so that the density is continuous across the ends. `CircularShift` between two
+      layers lets the second one move the point that the first leaves in place.
 
     Parameters
     ----------
@@ -24,11 +36,13 @@ class RationalQuadraticSpline(Univariate):
         Number of bins, K; at least 1 (a single bin leaves no freedom).
     bound : float
         The box is ``[-bound, bound]`` on both axes, in units of the data as they reach the layer;
-        positive. Values outside pass unchanged.
+        positive. On the circle it is half the circumference: pi for radians, 180 for degrees.
     min_bin : float
         Smallest bin as a fraction of the box, in ``(0, 1 / bins)``.
     min_slope : float
-        Smallest slope at an inner knot, in ``(0, 1)``.
+        Smallest slope at a knot, in ``(0, 1)``.
+    boundary : str
+        ``"fixed"``, ``"learned"`` or ``"circular"``.
 
     Raises
     ------
@@ -37,7 +51,8 @@ class RationalQuadraticSpline(Univariate):
 
     References
     ----------
-    Durkan, Bekasov, Murray and Papamakarios (2019), Neural spline flows, arXiv:1906.04032.
+    Durkan, Bekasov, Murray and Papamakarios (2019), Neural spline flows, arXiv:1906.04032;
+    on the circle: Rezende et al. (2020), Normalizing flows on tori and spheres, arXiv:2002.02428.
 
     Examples
     --------
@@ -56,20 +71,19 @@ class RationalQuadraticSpline(Univariate):
         bound: float = 5.0,
         min_bin: float = 1e-3,
         min_slope: float = 1e-3,
+        boundary: str = "fixed",
     ):
         rational_quadratic_spline.RationalQuadraticSpline.check_options(
-            bins, bound, min_bin, min_slope
+            bins, bound, min_bin, min_slope, boundary
         )
-        if not (min_bin > 0.0 and min_slope > 0.0):
-            raise ValueError(
-                f"min_bin={min_bin!r}, min_slope={min_slope!r}: expected both above 0; a network "
-                "can drive a bin or a slope down to them."
-            )
+        check_floor(min_bin=min_bin, min_slope=min_slope)
         self.bins = int(bins)
         self.bound = float(bound)
         self.min_bin = float(min_bin)
         self.min_slope = float(min_slope)
-        self.parameter_size = 3 * self.bins - 1
+        self.boundary = boundary
+        self.parameter_size = 3 * self.bins + rational_quadratic_spline.EXTRA_SLOPES[boundary]
+        self.period = 2.0 * self.bound if boundary == "circular" else None
 
     def bijector(self, raw) -> rational_quadratic_spline.RationalQuadraticSpline:
         """Build the spline that raw parameters describe.
@@ -77,7 +91,7 @@ class RationalQuadraticSpline(Univariate):
         Parameters
         ----------
         raw : tf.Tensor
-            Unconstrained numbers ``[..., D, 3 bins - 1]``.
+            Unconstrained numbers ``[..., D, P]``.
 
         Returns
         -------
@@ -87,13 +101,14 @@ class RationalQuadraticSpline(Univariate):
         Raises
         ------
         ValueError
-            If the last axis of `raw` is not ``3 bins - 1``.
+            If the last axis of `raw` is not of the size that `boundary` says.
         """
         return rational_quadratic_spline.RationalQuadraticSpline(
             as_raw(raw, self.parameter_size, "RationalQuadraticSpline"),
             bound=self.bound,
             min_bin=self.min_bin,
             min_slope=self.min_slope,
+            boundary=self.boundary,
         )
 
     def get_config(self) -> dict:
@@ -103,4 +118,5 @@ class RationalQuadraticSpline(Univariate):
             "bound": self.bound,
             "min_bin": self.min_bin,
             "min_slope": self.min_slope,
+            "boundary": self.boundary,
         }

@@ -1,0 +1,186 @@
+"""The layers of a masked autoregressive network as plain tensors."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+__all__ = ["MaskedStack"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class MaskedStack:
+    r"""A masked autoregressive network, opened up for those who solve equations with it.
+
+    Layer l computes, in columns,
+
+    .. math:: s_l = K_l^\top u_l + o_l \; (+ \, s_{l-2}), \qquad u_{l+1} = a(s_l),
+
+    from :math:`u_0 = x`; the last s holds the raw parameters. Degrees say who sees whom: a hidden
+    unit of degree d depends on coordinates of degree d or less, the parameters of a coordinate of
+    degree d on those of lower degree. The entries of a kernel that would break this are zero.
+
+    Parameters
+    ----------
+    kernels : sequence of tf.Tensor
+        Masked kernels ``[inputs, outputs]``, from the input to the output; the last has
+        ``D * parameter_size`` outputs, those of one coordinate side by side.
+    offsets : sequence of tf.Tensor or None
+        What is added to each product: a bias ``[outputs]``, with or without what the context
+        contributes, ``[..., outputs]``; None for nothing.
+    input_degrees : sequence of int
+        Degrees of the D coordinates, each of 1..groups at least once.
+    hidden_degrees : sequence of sequence of int
+        Degrees of the units of each hidden layer, in increasing order, at least 0.
+    parameter_size : int
+        Number of raw parameters per coordinate.
+    activation : callable
+        Acts on each hidden unit by itself.
+    residual : bool
+        Whether s of layers 2, 4, ... (not of the last) starts from s of two layers before.
+
+    Raises
+    ------
+    ValueError
+        If the sizes do not fit, or hidden degrees are not sorted.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> stack = MaskedStack([tf.constant([[0.0, 2.0], [0.0, 0.0]])], [None], (1, 2), (), 1, tf.tanh)
+    >>> print(stack(tf.constant([[3.0, 4.0]])).numpy().tolist())
+    [[[0.0], [6.0]]]
+    """
+
+    kernels: tuple
+    offsets: tuple
+    input_degrees: tuple[int, ...]
+    hidden_degrees: tuple[tuple[int, ...], ...]
+    parameter_size: int
+    activation: Callable
+    residual: bool = False
+
+    def __post_init__(self):
+        """Check that the parts fit together."""
+        sizes = [
+            len(self.input_degrees),
+            *(len(degrees) for degrees in self.hidden_degrees),
+            len(self.input_degrees) * self.parameter_size,
+        ]
+        given = [tuple(kernel.shape) for kernel in self.kernels]
+        if given != list(zip(sizes[:-1], sizes[1:], strict=True)):
+            raise ValueError(
+                f"expected kernels from one layer of sizes {sizes} to the next; got {given}."
+            )
+        if len(self.offsets) != len(self.kernels):
+            raise ValueError(
+                f"expected an offset (or None) for each of {len(self.kernels)} kernels; got "
+                f"{len(self.offsets)}."
+            )
+        for degrees in self.hidden_degrees:
+            if list(degrees) != sorted(degrees):
+                raise ValueError(f"expected hidden degrees in increasing order; got {degrees}.")
+
+    @property
+    def tensors(self) -> list[tf.Tensor]:
+        """The kernels and those offsets that are there."""
+        return [*self.kernels, *(offset for offset in self.offsets if offset is not None)]
+
+    def with_tensors(self, tensors) -> "MaskedStack":
+        """Return the same network with other `tensors`."""
+        count = len(self.kernels)
+        rest = iter(tensors[count:])
+        offsets = tuple(None if offset is None else next(rest) for offset in self.offsets)
+        return dataclasses.replace(self, kernels=tuple(tensors[:count]), offsets=offsets)
+
+    @property
+    def groups(self) -> int:
+        """The highest degree of a coordinate."""
+        return max(self.input_degrees)
+
+    def skips(self, layer: int) -> bool:
+        """Whether s of `layer` starts from s of two layers before."""
+        return self.residual and layer % 2 == 0 and 2 <= layer < len(self.kernels) - 1
+
+    def permuted(self, order) -> "MaskedStack":
+        """Return the network whose coordinate i is coordinate ``order[i]`` of this one."""
+        if list(order) == list(range(len(order))):
+            return self
+        size = self.parameter_size
+        columns = (np.asarray(order)[:, np.newaxis] * size + np.arange(size)).reshape(-1)
+        kernels, offsets = list(self.kernels), list(self.offsets)
+        kernels[0] = tf.gather(kernels[0], order)
+        kernels[-1] = tf.gather(kernels[-1], columns, axis=1)
+        if offsets[-1] is not None:
+            offsets[-1] = tf.gather(offsets[-1], columns, axis=-1)
+        return dataclasses.replace(
+            self,
+            kernels=tuple(kernels),
+            offsets=tuple(offsets),
+            input_degrees=tuple(self.input_degrees[i] for i in order),
+        )
+
+    def __call__(self, x) -> tf.Tensor:
+        """Return the raw parameters ``[..., D, parameter_size]`` at events ``[..., D]``."""
+        rank = x.shape.rank
+        raw = self.evaluate(tf.transpose(x, [rank - 1, *range(rank - 1)]))[0][-1]
+        raw = tf.transpose(raw, [*range(1, rank), 0])
+        size = [len(self.input_degrees), self.parameter_size]
+        return tf.reshape(raw, tf.concat([tf.shape(raw)[:-1], size], 0))
+
+    def evaluate(self, x, detached: bool = False) -> tuple[list, list]:
+        """Evaluate the layers at events given by rows.
+
+        Parameters
+        ----------
+        x : tf.Tensor
+            Events ``[D, ...]``, coordinates first.
+        detached : bool
+            Whether gradients stay within a layer, so that each sees those of its own kernel and
+            offset alone.
+
+        Returns
+        -------
+        products : list of tf.Tensor
+            Product plus offset of each layer, ``[outputs, ...]``; the last are the raw parameters.
+        states : list of tf.Tensor
+            What the activation of each hidden layer acts on.
+        """
+        products, states = [], []
+        inputs = tf.cast(x, self.kernels[0].dtype)
+        for layer, kernel in enumerate(self.kernels):
+            if detached:
+                inputs = tf.stop_gradient(inputs)
+            product = multiply(tf.transpose(kernel), inputs)
+            products.append(add_offset(product, self.offset_rows(layer, x.shape.rank)))
+            if layer < len(self.kernels) - 1:
+                skip = self.skips(layer)
+                states.append(products[-1] + states[layer - 2] if skip else products[-1])
+                inputs = self.activation(states[-1])
+        return products, states
+
+    def offset_rows(self, layer: int, rank: int) -> tf.Tensor | None:
+        """Return the offset of `layer` with its outputs first, for arrays of `rank`."""
+        offset = self.offsets[layer]
+        if offset is None:
+            return None
+        own = offset.shape.rank
+        rows = tf.transpose(offset, [own - 1, *range(own - 1)])
+        if own == rank:
+            return rows
+        shape = tf.shape(rows)
+        return tf.reshape(rows, tf.concat([shape[:1], [1] * (rank - own), shape[1:]], 0))
+
+
+def multiply(kernel, array):
+    """Return ``kernel [r, n] @ array [n, ...]`` as ``[r, ...]``."""
+    if array.shape.rank == 2:
+        return tf.linalg.matmul(kernel, array)
+    flat = tf.linalg.matmul(kernel, tf.reshape(array, [array.shape[0], -1]))
+    return tf.reshape(flat, tf.concat([tf.shape(flat)[:1], tf.shape(array)[1:]], 0))
+
+
+def add_offset(product, rows):
+    """Return the product with the offset added, if there is one."""
+    return product if rows is None else product + rows

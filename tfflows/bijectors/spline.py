@@ -1,0 +1,146 @@
+"""What the splines share: a box in which they bend, and what they do outside it."""
+
+import math
+
+import tensorflow as tf
+
+from tfflows.bijectors.base import Bijector
+from tfflows.bijectors.circle import split_turns
+
+__all__ = ["Spline", "check_bins", "check_bound", "check_slope", "soft_slope"]
+
+
+class Spline(Bijector):
+    r"""An increasing map of ``[-bound, bound]`` onto itself, with a straight line on either side.
+
+    A subclass implements ``_bend(value, along)``, which maps values in the box and also returns
+    :math:`\log dz/dx` there: data to latent for ``along=0``, latent to data for ``along=1``. It may
+    override ``_ends(rank)`` to give the lines another slope than 1.
+
+    With ``circular=True`` the ends of the box are one point of a circle. The map then repeats
+    itself, :math:`z(x + 2\,bound) = z(x) + 2\,bound`, and a value outside the box is a point that
+    has gone around the circle.
+
+    Parameters
+    ----------
+    raw : tf.Tensor
+        Unconstrained numbers ``[..., per_bin K + extra]``, of known rank; the leading axes
+        broadcast against the values.
+    per_bin, extra : int
+        How many raw numbers there are for K bins.
+    bound : float
+        Half the width of the box, in units of the data; positive.
+    circular : bool
+        Whether the ends of the box are one point.
+    name : str
+        Name of the bijector.
+
+    Raises
+    ------
+    ValueError
+        If the last axis of `raw` fits no number of bins, or `raw` is not of a floating-point type.
+    """
+
+    def __init__(
+        self, raw, *, per_bin: int, extra: int, bound: float, circular: bool = False, name: str
+    ):
+        raw = tf.convert_to_tensor(raw)
+        if not raw.dtype.is_floating:
+            raise ValueError(f"expected floating-point raw parameters; got {raw.dtype.name}.")
+        size = raw.shape[-1] if raw.shape.rank else None
+        if size is None or size < per_bin + extra or (size - extra) % per_bin:
+            raise ValueError(
+                f"expected raw parameters [..., {_formula(per_bin, extra)}] for K bins; got shape "
+                f"{raw.shape}."
+            )
+        self._raw = raw
+        self._bins = (size - extra) // per_bin
+        self._bound = float(bound)
+        self._circular = circular
+        batch_shape = raw.shape[:-1]
+        super().__init__(
+            forward_min_event_ndims=0,
+            batch_shape=batch_shape if batch_shape.is_fully_defined() else tf.shape(raw)[:-1],
+            dtype=raw.dtype,
+            name=name,
+        )
+
+    @property
+    def bound(self) -> float:
+        """Half the width of the box."""
+        return self._bound
+
+    @property
+    def bins(self) -> int:
+        """Number of bins, K."""
+        return self._bins
+
+    def _bend(self, value, along):
+        """Return the image of values in the box and log dz/dx."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement _bend().")
+
+    def _ends(self, rank):
+        """Return the slopes, latent by data, of the lines left and right; None for the identity."""
+        return None
+
+    def _inverse_and_ildj(self, y):
+        return self._map(y, along=0)
+
+    def _forward_and_fldj(self, x):
+        value, log_slope = self._map(x, along=1)
+        return value, -log_slope
+
+    def _map(self, value, along):
+        bound = self._bound
+        if self._circular:
+            within, turns = split_turns(value, bound)
+            moved, log_slope = self._bend(within, along)
+            return moved + turns, log_slope
+        inside = tf.abs(value) <= bound
+        boxed = tf.clip_by_value(value, -bound, bound)
+        moved, log_slope = self._bend(boxed, along)
+        ends = self._ends(value.shape.rank)
+        if ends is None:
+            return tf.where(inside, moved, value), tf.where(
+                inside, log_slope, tf.zeros_like(log_slope)
+            )
+        slope = tf.where(value < 0.0, *ends)
+        line = boxed + (value - boxed) * (slope if along == 0 else 1.0 / slope)
+        return tf.where(inside, moved, line), tf.where(inside, log_slope, tf.math.log(slope))
+
+
+def check_bins(bins: int, min_bin: float, least: int = 1) -> None:
+    """Raise a ValueError, naming what is wrong, unless the bins fit in a box."""
+    if isinstance(bins, bool) or int(bins) != bins or bins < least:
+        raise ValueError(f"bins={bins!r}: expected a whole number of at least {least}.")
+    if not 0.0 <= min_bin * bins < 1.0:
+        raise ValueError(
+            f"min_bin={min_bin!r} with bins={bins}: expected 0 <= min_bin < 1 / bins = "
+            f"{1.0 / bins:.4g}, because the bins share the box."
+        )
+
+
+def check_bound(bound: float) -> None:
+    """Raise a ValueError, naming what is wrong, unless `bound` is half the width of a box."""
+    if not 0.0 < bound < math.inf:
+        raise ValueError(
+            f"bound={bound!r}: expected a positive finite number, half the width of the box."
+        )
+
+
+def check_slope(min_slope: float) -> None:
+    """Raise a ValueError, naming what is wrong, unless `min_slope` leaves room for the identity."""
+    if not 0.0 <= min_slope < 1.0:
+        raise ValueError(
+            f"min_slope={min_slope!r}: expected 0 <= min_slope < 1; the slope of the identity is 1."
+        )
+
+
+def soft_slope(raw: tf.Tensor, min_slope: float) -> tf.Tensor:
+    """Return positive slopes ``min_slope + (1 - min_slope) softplus(raw) / log 2``: 1 at raw 0."""
+    return min_slope + (1.0 - min_slope) / math.log(2.0) * tf.math.softplus(raw)
+
+
+def _formula(per_bin: int, extra: int) -> str:
+    number = "K" if per_bin == 1 else f"{per_bin} K"
+    return number if not extra else f"{number} {'+' if extra > 0 else '-'} {abs(extra)}"

@@ -1,0 +1,28 @@
+"""Checks of options that more than one family has."""
+
+__all__ = ["check_floor"]
+
+
+def check_floor(**options: float) -> None:
+    """Raise a ValueError unless every smallest value is above zero.
+
+    Parameters
+    ----------
+    **options : float
+        Smallest bins and slopes, by name.
+
+    Raises
+    ------
+    ValueError
+        If one is not above zero.
+
+    Examples
+    --------
+    >>> check_floor(min_bin=1e-3, min_slope=1e-3)
+    """
+    wrong = [f"{name}={value!r}" for name, value in options.items() if not value > 0.0]
+    if wrong:
+        raise ValueError(
+            f"{', '.join(wrong)}: expected a number above 0; a network can drive a bin or a slope "
+            "down to it."
+        )
