@@ -1,8 +1,8 @@
 """An example of every public bijector, layer, univariate, conditioner, prebuilt flow and model.
 
 The property suite runs over the tables here: `FLOWS` (layers stand in a flow of their own),
-`BIJECTORS` (values without weights) and `MODELS` (densities that are no `Flow`). A public class that
-no example names fails `tests/properties/test_registry.py`.
+`BIJECTORS` (values without weights) and `MODELS` (densities that are no `Flow`). A public class
+that no example names fails `tests/properties/test_registry.py`.
 """
 
 import dataclasses
@@ -25,6 +25,10 @@ def anywhere(rng, shape):
     return 1.5 * rng.normal(size=shape)
 
 
+def on_the_circle(rng, shape):
+    return rng.uniform(-3.0, 3.0, size=shape)
+
+
 def inside_the_sigmoid(rng, shape):
     return rng.uniform(-0.9, 3.9, size=shape)
 
@@ -36,8 +40,8 @@ class Example:
     Attributes
     ----------
     make : callable
-        ``make(dtype, context_shape)`` returns a new `Flow`; for a bijector, ``make(dtype, context)``
-        with a tensor ``[..., 2]`` or None returns a new bijector.
+        ``make(dtype, context_shape)`` returns a new `Flow`; for a bijector,
+        ``make(dtype, context)`` with a tensor ``[..., 2]`` or None returns a new bijector.
     event_shape : tuple of int
         Shape of an event.
     covers : tuple of str
@@ -59,6 +63,11 @@ class Example:
         "flow" (`make` returns a `Flow`), "model" (another `DensityModel`) or "bijector".
     starts_as_identity : bool
         Whether, as it is made, it does nothing but reorder coordinates (a single layer: nothing).
+    period : float, optional
+        The circumference of the circle that each coordinate is a point of.
+    variant : bool
+        Whether it is one of many of a kind: it runs in one type of numbers and once alone, and not
+        in the cheap slice.
     """
 
     make: Callable
@@ -72,6 +81,8 @@ class Example:
     bounded: bool = False
     kind: str = "flow"
     starts_as_identity: bool = False
+    period: float | None = None
+    variant: bool = False
 
     @property
     def size(self) -> int:
@@ -194,6 +205,18 @@ def prebuilt(name, event_shape, covers=(), jacobian="full", **kwargs):
         covers=(name, *covers),
         jacobian=jacobian,
         starts_as_identity=kwargs.get("identity_start", True),
+    )
+
+
+def circular(**kwargs):
+    arguments = {"hidden_units": (6,), "activation": "tanh", "bins": 3, **kwargs}
+    return Example(
+        lambda dtype, context_shape: zoo.CircularNSF(2, context_shape, dtype=dtype, **arguments),
+        (2,),
+        covers=("CircularNSF",),
+        draw=on_the_circle,
+        starts_as_identity=True,
+        period=2.0 * math.pi,
     )
 
 
@@ -355,6 +378,21 @@ FLOWS: dict[str, Example] = {
         jacobian="diagonal",
         starts_as_identity=True,
     ),
+    "correlation": one(
+        lambda d: layers.Correlation(dtype=d, **context_arguments()),
+        covers=("layers.Correlation",),
+        jacobian="triangular",
+        degrees=(0, 1, 2),
+        starts_as_identity=True,
+    ),
+    "correlation, matrix": one(
+        lambda d: layers.Correlation(dtype=d, **context_arguments()),
+        (2, 2),
+        covers=("layers.Correlation",),
+        jacobian="triangular",
+        degrees=(0, 1, 2, 3),
+        starts_as_identity=True,
+    ),
     # linear layers and permutations
     "LU": one(
         lambda d: layers.LU(dtype=d, **context_arguments()),
@@ -382,9 +420,7 @@ FLOWS: dict[str, Example] = {
         covers=("layers.Permute",),
         context="never",
     ),
-    "reverse": one(
-        lambda d: layers.Reverse(dtype=d), covers=("layers.Reverse",), context="never"
-    ),
+    "reverse": one(lambda d: layers.Reverse(dtype=d), covers=("layers.Reverse",), context="never"),
     # TFP's bijectors as they are
     "static, variable": static(
         lambda d: tfb.Shift(tf.Variable(np.asarray([0.5, 0.25], d), name="shift")),
@@ -402,9 +438,7 @@ FLOWS: dict[str, Example] = {
         draw=inside_the_sigmoid,
         bounded=True,
     ),
-    "static, another shape": static(
-        lambda d: tfb.Reshape([2, 2], [4]), (2, 2), latent_shape=(4,)
-    ),
+    "static, another shape": static(lambda d: tfb.Reshape([2, 2], [4]), (2, 2), latent_shape=(4,)),
     # wrappers
     "inverted, autoregressive": one(
         lambda d: layers.Invert(
@@ -460,6 +494,20 @@ FLOWS: dict[str, Example] = {
     "NSF": prebuilt("NSF", (2,), bins=4),
     "NSF, one coordinate": prebuilt("NSF", (1,), jacobian="diagonal", bins=4),
     "CouplingNSF": prebuilt("CouplingNSF", (3,), bins=4),
+    "LinearRationalNSF": prebuilt("LinearRationalNSF", (3,), bins=3),
+    "BPF": prebuilt("BPF", (2,), degree=5),
+    "CircularNSF": circular(coupling=False, transforms=2),
+    "CircularNSF, couplings": circular(coupling=True, transforms=3),
+    "SinhArcsinhNormal": Example(
+        lambda dtype, context_shape: zoo.SinhArcsinhNormal(
+            (3,), context_shape, dtype=dtype, **context_arguments()
+        ),
+        (3,),
+        covers=("SinhArcsinhNormal",),
+        jacobian="triangular",
+        degrees=(0, 1, 2),
+        starts_as_identity=True,
+    ),
 }
 
 
@@ -571,6 +619,86 @@ BIJECTORS: dict[str, Example] = {
 }
 
 
+# Families: each as a bijector, and in each structure, on events of another size.
+
+
+def rational_quadratic(boundary):
+    return univariates.RationalQuadraticSpline(bins=3, bound=math.pi, boundary=boundary)
+
+
+FAMILIES: dict[str, Callable] = {
+    "LinearSpline": lambda: univariates.LinearSpline(bins=4, bound=4.0),
+    "QuadraticSpline": lambda: univariates.QuadraticSpline(bins=4, bound=4.0),
+    "LinearRationalSpline": lambda: univariates.LinearRationalSpline(bins=3, bound=4.0),
+    "CubicSpline": lambda: univariates.CubicSpline(bins=3, bound=4.0),
+    "RationalQuadraticSpline, learned": lambda: rational_quadratic("learned"),
+    "RationalQuadraticSpline, circular": lambda: rational_quadratic("circular"),
+    "Bernstein": lambda: univariates.Bernstein(degree=5, bound=4.0),
+    "SinhArcsinh": univariates.SinhArcsinh,
+    "SignedPower": univariates.SignedPower,
+    "CircularShift": univariates.CircularShift,
+    "Moebius": univariates.Moebius,
+}
+
+
+def family_bijector(make):
+    """Return ``make(dtype, context)`` of the bijector of a family."""
+
+    def bijector(dtype, context):
+        family = make()
+        return family.bijector(parameters((3, family.parameter_size), dtype, context))
+
+    return bijector
+
+
+def in_structure(make, structure, event_shape, context):
+    """Return an `Example` of a family in a layer, over a base of its kind."""
+    layer = getattr(layers, structure)
+    size, period = math.prod(event_shape), make().period
+    network = {"hidden_units": (6,), "activation": "tanh"}
+
+    def build(dtype, context_shape):
+        base = None
+        if period is not None:
+            one_base = tfd.VonMises(np.zeros(event_shape, dtype), 2.0 * np.ones(event_shape, dtype))
+            base = tfd.Independent(one_base, reinterpreted_batch_ndims=len(event_shape))
+        layers_ = [layer(make(), dtype=dtype, **network)]
+        return models.Flow(layers_, event_shape, context_shape, base=base, dtype=dtype)
+
+    return Example(
+        build,
+        event_shape,
+        covers=(f"layers.{structure}", f"univariates.{type(make()).__name__}"),
+        context=context,
+        jacobian={"Elementwise": "diagonal", "MaskedAutoregressive": "triangular"}.get(
+            structure, "full"
+        ),
+        degrees=tuple(range(size)),
+        draw=anywhere if period is None else on_the_circle,
+        starts_as_identity=True,
+        period=period,
+        variant=True,
+    )
+
+
+for _name, _make in FAMILIES.items():
+    _of_circle = _make().period is not None
+    BIJECTORS[_name] = Example(
+        family_bijector(_make),
+        covers=(f"bijectors.{type(_make()).__name__}",),
+        jacobian="diagonal",
+        draw=on_the_circle if _of_circle else anywhere,
+    )
+    for _structure, _shape, _context in (
+        ("Elementwise", (1,), "always"),
+        ("MaskedAutoregressive", (2,), "never"),
+        ("Coupling", (7,), "always"),
+    ):
+        # The density of a power is infinite at zero: no sum over a line or a plane has its mass.
+        _shape = max(_shape, (3,)) if _name == "SignedPower" else _shape
+        FLOWS[f"{_name} in {_structure}"] = in_structure(_make, _structure, _shape, _context)
+
+
 # Densities that are no flow of layers.
 
 
@@ -633,9 +761,7 @@ MODELS: dict[str, Example] = {
         (2,),
         ("models.DensityModel",),
     ),
-    "textbook": Example(
-        textbook_model, (2,), ("models.DistributionModel",), context="never"
-    ),
+    "textbook": Example(textbook_model, (2,), ("models.DistributionModel",), context="never"),
     "mixture": Example(mixture_model, (), ("models.DistributionModel",), context="never"),
 }
 

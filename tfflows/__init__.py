@@ -23,7 +23,18 @@ from tfflows import (
     univariates,
 )
 from tfflows.models import DensityModel, DistributionModel, Flow
-from tfflows.zoo import IAF, MAF, NICE, NSF, CouplingNSF, RealNVP
+from tfflows.zoo import (
+    BPF,
+    IAF,
+    MAF,
+    NICE,
+    NSF,
+    CircularNSF,
+    CouplingNSF,
+    LinearRationalNSF,
+    RealNVP,
+    SinhArcsinhNormal,
+)
 
 try:
     __version__ = version("tfflows")
@@ -31,15 +42,19 @@ except PackageNotFoundError:  # a source tree that is not installed
     __version__ = "0"
 
 __all__ = [
+    "BPF",
     "IAF",
     "MAF",
     "NICE",
     "NSF",
+    "CircularNSF",
     "CouplingNSF",
     "DensityModel",
     "DistributionModel",
     "Flow",
+    "LinearRationalNSF",
     "RealNVP",
+    "SinhArcsinhNormal",
     "bijectors",
     "conditioners",
     "datasets",

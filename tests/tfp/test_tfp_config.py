@@ -118,10 +118,11 @@ class TestRoundTrip:
     @pytest.mark.parametrize(("name", "dtype"), CASES, ids=[f"{n}-{d}" for n, d in CASES])
     def test_bijector(self, name, dtype):
         example = EXAMPLES[name]
-        layer = Static(example.make(dtype), dtype=dtype)
-        y = example.draw(layer.bijector(), 4, dtype=dtype)
+        bijector = example.make(dtype)
+        layer = Static(bijector, dtype=dtype)
+        y = example.draw(bijector, 4, dtype=dtype)
         layer.build(example.event_shape)
-        again = Static(through_json(layer.bijector()), dtype=dtype)
+        again = Static(through_json(bijector), dtype=dtype)
         again.build(example.event_shape)
         # The values of raw variables travel with the config, those of networks with the weights.
         again.set_weights(layer.get_weights())

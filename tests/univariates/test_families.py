@@ -1,10 +1,27 @@
-"""Every promise of a univariate family, for the additive, affine and spline families."""
+"""Every promise of a univariate family, for the families here."""
+
+import itertools
+import math
 
 import pytest
 import tensorflow as tf
 
 from tfflows.bijectors import Affine as AffineBijector
-from tfflows.univariates import Additive, Affine, RationalQuadraticSpline, Univariate
+from tfflows.univariates import (
+    Additive,
+    Affine,
+    Bernstein,
+    CircularShift,
+    CubicSpline,
+    LinearRationalSpline,
+    LinearSpline,
+    Moebius,
+    QuadraticSpline,
+    RationalQuadraticSpline,
+    SignedPower,
+    SinhArcsinh,
+    Univariate,
+)
 
 from .properties import CHECKS, Subject
 
@@ -17,11 +34,36 @@ SUBJECTS = {
         RationalQuadraticSpline(bins=5, bound=3.0, min_bin=1e-2, min_slope=1e-2)
     ),
     "spline_two_bins": Subject(RationalQuadraticSpline(bins=2, bound=6.0)),
+    "spline_learned": Subject(RationalQuadraticSpline(boundary="learned")),
+    "spline_circular": Subject(RationalQuadraticSpline(bound=math.pi, boundary="circular")),
+    "linear_spline": Subject(LinearSpline()),
+    "quadratic_spline": Subject(QuadraticSpline()),
+    "linear_rational_spline": Subject(LinearRationalSpline(), asleep=range(23, 31)),
+    "cubic_spline": Subject(CubicSpline()),
+    "bernstein": Subject(Bernstein()),
+    "bernstein_bounded": Subject(Bernstein(degree=7, bounded=True)),
+    "sinh_arcsinh": Subject(SinhArcsinh(), raw_scale=0.5),
+    "sinh_arcsinh_shape": Subject(SinhArcsinh(location_scale=False), raw_scale=0.5),
+    "signed_power": Subject(SignedPower()),
+    "circular_shift": Subject(CircularShift(), data=(-3.0, 3.0), turns=2.0 * math.pi),
+    "moebius": Subject(Moebius()),
 }
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
-@pytest.mark.parametrize("name", SUBJECTS)
+# Families that run every check by default, and the checks that take long.
+USUAL = ("additive", "affine", "spline")
+COSTLY = ("compiled", "batch_is_a_loop", "unknown_batch", "gradients_are_differences")
+
+
+def _cases():
+    for name, check in itertools.product(SUBJECTS, CHECKS):
+        promise = check.__name__.removeprefix("check_")
+        slow = name not in USUAL and promise in COSTLY
+        marks = [pytest.mark.slow] if slow else []
+        yield pytest.param(name, check, id=f"{name}-{promise}", marks=marks)
+
+
+@pytest.mark.parametrize(("name", "check"), _cases())
 def test_property(name, check):
     check(SUBJECTS[name])
 

@@ -307,7 +307,7 @@ def test_not_a_number_stays_one_and_spoils_no_neighbor():
         ),
         ({"min_bin": -0.1}, "min_bin=-0.1"),
         ({"min_slope": 1.0}, "min_slope=1.0: expected 0 <= min_slope < 1"),
-        ({"min_slope": 0.0}, "expected both above 0"),
+        ({"min_slope": 0.0}, "expected a number above 0"),
     ],
 )
 def test_bad_options_are_refused(options, message):

@@ -3,13 +3,13 @@
 from tfflows.bijectors.affine import Affine
 from tfflows.bijectors.base import Bijector
 from tfflows.bijectors.bernstein import Bernstein
+from tfflows.bijectors.block_autoregressive import BlockAutoregressive
 from tfflows.bijectors.circular_shift import CircularShift
 from tfflows.bijectors.coupling import Coupling
 from tfflows.bijectors.cubic_spline import CubicSpline
 from tfflows.bijectors.deep_dense_sigmoidal import DeepDenseSigmoidal
 from tfflows.bijectors.deep_sigmoidal import DeepSigmoidal
 from tfflows.bijectors.gaussianization import Gaussianization
-from tfflows.bijectors.implicit import Implicit
 from tfflows.bijectors.in_range import InRange
 from tfflows.bijectors.linear_rational_spline import LinearRationalSpline
 from tfflows.bijectors.linear_spline import LinearSpline
@@ -31,13 +31,13 @@ __all__ = [
     "Affine",
     "Bernstein",
     "Bijector",
+    "BlockAutoregressive",
     "CircularShift",
     "Coupling",
     "CubicSpline",
     "DeepDenseSigmoidal",
     "DeepSigmoidal",
     "Gaussianization",
-    "Implicit",
     "InRange",
     "LinearRationalSpline",
     "LinearSpline",

@@ -16,9 +16,9 @@ class Bijector(tfb.Bijector):
     - ``_forward_and_fldj(x) -> (y, fldj)``, latent to data,
 
     and the answer to the last ``y`` (or ``x``) is kept, so that a second question about the very
-    same tensor, or about the very tensor that came out, costs nothing. Log-determinants are summed over the last
-    ``forward_min_event_ndims`` axes; a scalar bijector (``forward_min_event_ndims=0``) returns
-    them elementwise.
+    same tensor, or about the very tensor that came out, costs nothing. Log-determinants are summed
+    over the last ``forward_min_event_ndims`` axes; a scalar bijector
+    (``forward_min_event_ndims=0``) returns them elementwise.
 
     Such a bijector equals only itself. TFP caches results in one dictionary keyed by the equality
     of bijectors; two bijectors built from the same variable at different times would otherwise

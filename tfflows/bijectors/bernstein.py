@@ -155,7 +155,8 @@ class Bernstein(Bijector):
         return value, tf.math.log(slope)
 
     def _inverse_and_ildj(self, y):
-        return self._evaluate(y, *self._coefficients(y.shape.rank))
+        excess, slopes = self._coefficients(y.shape.rank)
+        return self._evaluate(y + tf.zeros_like(excess[0]), excess, slopes)
 
     def _forward_and_fldj(self, x):
         excess, slopes = self._coefficients(x.shape.rank)

@@ -69,7 +69,7 @@ class DeepDenseSigmoidal(Implicit):
     >>> import tensorflow as tf
     >>> b = DeepDenseSigmoidal(tf.zeros([52]), units=4, layers=2)
     >>> print(b.inverse(tf.constant([-1.0, 0.0, 2.0])).numpy().round(2) + 0.0)
-    [-1.01  0.    2.06]
+    [-0.83  0.    1.78]
     """
 
     #: Share of the variance that the offsets of the first layer hold at raw zeros.
@@ -149,9 +149,7 @@ class DeepDenseSigmoidal(Implicit):
             # The mixture runs over the units, which come first: [units, outputs, ...].
             weights = self._weights(mixing, outputs, units)
             weights = tf.transpose(weights, [1, 0, *range(2, weights.shape.rank)])
-            mixed = mixture(
-                "logistic", position[:, None], (log_rate + slope)[:, None], weights
-            )
+            mixed = mixture("logistic", position[:, None], (log_rate + slope)[:, None], weights)
             value, slope = logit(mixed)
         return tilt(value[0], slope[0], y, self._min_slope)
 

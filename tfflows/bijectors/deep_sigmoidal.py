@@ -65,7 +65,7 @@ class DeepSigmoidal(Implicit):
     >>> import tensorflow as tf
     >>> b = DeepSigmoidal(tf.zeros([24]), layers=2)
     >>> print(b.inverse(tf.constant([-1.0, 0.0, 2.0])).numpy().round(2) + 0.0)
-    [-0.99  0.    2.02]
+    [-0.88  0.    1.87]
     """
 
     #: Share of the variance that the offsets of the first layer hold at raw zeros.

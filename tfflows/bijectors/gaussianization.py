@@ -63,7 +63,7 @@ class Gaussianization(Implicit):
     >>> import tensorflow as tf
     >>> b = Gaussianization(tf.zeros([12]), kernel="normal")
     >>> print(b.inverse(tf.constant([-1.0, 0.0, 2.0])).numpy().round(2) + 0.0)
-    [-1.01  0.    2.01]
+    [-0.99  0.    2.02]
     """
 
     #: Share of the variance that the positions hold at raw zeros.

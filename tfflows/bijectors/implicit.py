@@ -46,7 +46,7 @@ class Implicit(Bijector):
     ...         a = tf.exp(raw[..., 0])
     ...         return a * y + y**3, tf.math.log(a + 3.0 * y**2)
     >>> print(Cubic(tf.zeros([2, 1]), name="cubic").forward([2.0, 30.0]).numpy().round(4))
-    [1.     3.    ]
+    [1. 3.]
     """
 
     def __init__(self, raw, shared: Sequence = (), *, name: str):

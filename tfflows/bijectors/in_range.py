@@ -23,8 +23,8 @@ class InRange(Bijector):
     Parameters
     ----------
     bijector : tfb.Bijector
-        The bijector, elementwise or not. An event is outside its range where its inverse is not
-        finite.
+        The bijector, elementwise or not. An event is outside its range where its inverse or the
+        log-determinant of that is not finite.
     latent : float or array
         A latent point, or the number that fills it, whose image stands in for events outside; it
         is also what `inverse` answers for them.
@@ -42,7 +42,9 @@ class InRange(Bijector):
     [  0. -inf]
     """
 
-    def __init__(self, bijector: tfb.Bijector, latent, latent_shape: tuple, name: str | None = None):
+    def __init__(
+        self, bijector: tfb.Bijector, latent, latent_shape: tuple, name: str | None = None
+    ):
         self._bijector = bijector
         self._latent = np.broadcast_to(latent, latent_shape)
         super().__init__(
@@ -53,17 +55,19 @@ class InRange(Bijector):
         )
 
     def _inverse_and_ildj(self, y):
-        latent = tf.constant(self._latent, y.dtype)
-        inside = self._all_finite(self._bijector.inverse(tf.identity(y)), latent=True)
-        stand_in = tf.stop_gradient(self._bijector.forward(latent))
         rank = int(self.inverse_min_event_ndims)
+        latent = tf.constant(self._latent, y.dtype)
+        stand_in = tf.stop_gradient(self._bijector.forward(latent))
+        asked = tf.identity(y)
+        # The inverse alone may be finite where nothing is, as that of the softsign is.
+        volume = self._bijector.inverse_log_det_jacobian(asked, event_ndims=rank)
+        inside = self._all_finite(self._bijector.inverse(asked), latent=True)
+        inside = tf.logical_and(inside, tf.math.is_finite(volume))
         safe = tf.where(_with_axes(inside, rank), y, stand_in)
         x = self._bijector.inverse(safe)
         log_det = self._bijector.inverse_log_det_jacobian(safe, event_ndims=rank)
         # What is not finite itself is not outside, it is broken, and stays so.
-        nothing = tf.where(
-            self._all_finite(y, latent=False), tf.constant(-np.inf, y.dtype), np.nan
-        )
+        nothing = tf.where(self._all_finite(y, latent=False), tf.constant(-np.inf, y.dtype), np.nan)
         return x, tf.where(inside, log_det, nothing)
 
     def _forward_and_fldj(self, x):

@@ -12,7 +12,7 @@ in which g and h are the gradients with respect to x and the log-determinant. It
 every gradient by products that involve one layer at a time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -50,22 +50,27 @@ def by_passes(refine: Callable, latent, passes: int):
     return refine(known)
 
 
-def solve(stack: MaskedStack, univariate: Callable, latent) -> tuple[tf.Tensor, tf.Tensor]:
+def solve(
+    stack: MaskedStack, univariate: Callable, latent, weights: Sequence = ()
+) -> tuple[tf.Tensor, tf.Tensor]:
     r"""Map latent points to data through a masked network.
 
-    The gradients with respect to the latent points and the tensors of `stack` are those of the
-    exact solution. Second derivatives are exact, too, at one pass of the network per group.
+    The gradients with respect to the latent points, the tensors of `stack` and the weights are
+    those of the exact solution. Second derivatives are exact, too, at the price of one pass of the
+    network per group of coordinates.
 
     Parameters
     ----------
     stack : MaskedStack
         The network.
     univariate : callable
-        Maps raw parameters ``[..., k, P]`` to a scalar bijector on ``[..., k]``, for any number k
-        of coordinates. It must depend on tensors through its argument alone: no gradient reaches
-        any other.
+        Maps raw parameters ``[..., k, P]``, for any number k of coordinates, and the `weights` to a
+        scalar bijector on ``[..., k]``. Gradients reach its arguments, and nothing else that it may
+        depend on.
     latent : tf.Tensor
         Latent points ``[..., D]``, spread over the batch of the offsets.
+    weights : sequence of tf.Tensor
+        Further arguments of `univariate`.
 
     Returns
     -------
@@ -83,16 +88,19 @@ def solve(stack: MaskedStack, univariate: Callable, latent) -> tuple[tf.Tensor, 
     >>> print(x.numpy(), log_det.numpy())
     [[3. 7.]] [0.]
     """
+    count = len(stack.tensors)
+
+    def problem(tensors):
+        own = tensors[count:]
+        return stack.with_tensors(tensors[:count]), lambda raw: univariate(raw, *own), own
+
+    # Whatever runs inside a custom gradient must not be recorded, hence the stopped gradients.
 
     @tf.custom_gradient
     def forward(latent, *tensors):
-        # The sweep must not be recorded: the gradient below stands for it.
-        fixed = [tf.stop_gradient(tensor) for tensor in (latent, *tensors)]
-        x, log_det = _unless_empty(
-            latent,
-            lambda: _forward(stack.with_tensors(fixed[1:]), univariate, fixed[0]),
-            lambda: (latent, tf.reduce_sum(latent, -1)),
-        )
+        fixed = _stopped([latent, *tensors])
+        network, family, _ = problem(fixed[1:])
+        x, log_det = _forward(network, family, fixed[0])
 
         def gradient(x_gradient, log_det_gradient):
             return backward(x_gradient, log_det_gradient, x, latent, *tensors)
@@ -101,37 +109,47 @@ def solve(stack: MaskedStack, univariate: Callable, latent) -> tuple[tf.Tensor, 
 
     @tf.custom_gradient
     def backward(x_gradient, log_det_gradient, x, latent, *tensors):
-        fixed = [
-            tf.stop_gradient(tensor)
-            for tensor in (x_gradient, log_det_gradient, x, latent, *tensors)
-        ]
-        gradients = _unless_empty(
-            latent,
-            lambda: _backward(stack.with_tensors(fixed[4:]), univariate, *fixed[:4]),
-            lambda: [tf.zeros_like(value) for value in fixed[3:]],
-        )
+        fixed = _stopped([x_gradient, log_det_gradient, x, latent, *tensors])
+        gradients = _backward(*problem(fixed[4:]), *fixed[:4])
 
         def second(*upstream):
             sources = [x_gradient, log_det_gradient, latent, *tensors]
-            with tf.GradientTape() as outer:
-                outer.watch(sources)
-                first = _backward_by_passes(stack.with_tensors(tensors), univariate, *sources[:3])
-            found = outer.gradient(
+            with tf.GradientTape() as tape:
+                tape.watch(sources)
+                first = _backward_by_passes(*problem(tensors), *sources[:3])
+            found = tape.gradient(
                 first, sources, output_gradients=upstream, unconnected_gradients="zero"
             )
-            # The reference knows x by itself.
+            # The passes find x by themselves.
             return [*found[:2], tf.zeros_like(x), *found[2:]]
 
         return gradients, second
 
-    return forward(latent, *stack.tensors)
+    tensors = [*stack.kernels, *map(_filled, stack.tensors[len(stack.kernels) :]), *weights]
+    filled = _filled(latent)
+    x, log_det = forward(filled, *tensors)
+    if filled is latent:
+        return x, log_det
+    shape = tf.shape(latent)
+    x = tf.ensure_shape(tf.slice(x, tf.zeros_like(shape), shape), latent.shape)
+    log_det = tf.slice(log_det, tf.zeros_like(shape[:-1]), shape[:-1])
+    return x, tf.ensure_shape(log_det, latent.shape[:-1])
 
 
-def _unless_empty(latent, compute: Callable, otherwise: Callable):
-    """Return ``compute()``, or ``otherwise()`` for a batch of size 0, which no scatter takes."""
-    if latent.shape.is_fully_defined():
-        return compute() if latent.shape.num_elements() else otherwise()
-    return tf.cond(tf.size(latent) > 0, compute, otherwise)
+def _stopped(tensors) -> list:
+    return [tf.stop_gradient(tensor) for tensor in tensors]
+
+
+def _filled(array):
+    """Return `array` with batch axes of size 0, which no scatter takes, padded to size 1."""
+    batch = array.shape[:-1].as_list()
+    if all(batch):
+        return array
+    missing = tf.cast(tf.equal(tf.shape(array), 0), tf.int32)
+    filled = tf.pad(array, tf.stack([tf.zeros_like(missing), missing], 1))
+    return tf.ensure_shape(
+        filled, [*(size if size is None else max(size, 1) for size in batch), array.shape[-1]]
+    )
 
 
 def _rows(array, order):
@@ -151,9 +169,7 @@ def _columns(array, order):
 def _apply(univariate, raw, latent):
     """Return x and the log-determinant of each coordinate, all by rows ``[k, ...]``."""
     count, rank = latent.shape[0], latent.shape.rank
-    size = raw.shape[0] // count
-    raw = tf.reshape(raw, tf.concat([[count, size], tf.shape(raw)[1:]], 0))
-    scalar = univariate(tf.transpose(raw, [*range(2, rank + 1), 0, 1]))
+    scalar = univariate(tf.transpose(_per_unit(raw, count), [*range(2, rank + 1), 0, 1]))
     latent = _columns(latent, np.arange(count))
     log_det = scalar.forward_log_det_jacobian(latent, event_ndims=0)
     log_det = tf.broadcast_to(log_det, tf.shape(latent))
@@ -179,35 +195,36 @@ def _forward(stack, univariate, latent):
                 state += carried[layer - 2]
             return tf.cast(stack.activation(state), dtype), state
         x, log_det = _apply(univariate, tf.cast(state, dtype), take(latent, start, count))
-        rounded = tf.cast(tf.cast(x, compute), dtype)
-        return rounded, [log_det] if compute == dtype else [log_det, x]
+        return tf.cast(stack.encode(x), dtype), [log_det] if seen else [log_det, x]
 
+    # Whether the network takes x as it is.
+    seen = compute == dtype and stack.features is None
     kernels = [tf.transpose(tf.cast(kernel, dtype)) for kernel in stack.kernels]
-    values, carries = Sweep(stack).run(kernels, finish, 1 if compute == dtype else 2, latent)
-    x = values[-1] if compute == dtype else carries[1]
-    return _columns(x, place), tf.reduce_sum(carries[0], 0)
+    values, carries = Sweep(stack).run(kernels, finish, 1 if seen else 2, latent)
+    return _columns(values[-1] if seen else carries[1], place), tf.reduce_sum(carries[0], 0)
 
 
-def _backward(stack, univariate, x_gradient, log_det_gradient, x, latent):
-    """Return the gradients with respect to the latent points and the tensors of the network."""
+def _backward(stack, univariate, weights, x_gradient, log_det_gradient, x, latent):
+    """Return the gradients of the latent points, the tensors of the network and the weights."""
     order, place = _order(stack)
     stack = stack.permuted(order)
     x, latent, x_gradient = (_rows(array, order) for array in (x, latent, x_gradient))
     dtype, last, size = x.dtype, len(stack.kernels) - 1, stack.parameter_size
 
     with tf.GradientTape(persistent=True) as tape:
-        tape.watch([latent, *stack.tensors])
-        products, states = stack.evaluate(x, detached=True)
+        tape.watch([latent, *stack.tensors, *weights])
+        products, states = stack.evaluate(x)
         raw = tf.cast(products[-1], dtype)
         events, log_dets = _apply(univariate, raw, latent)
-    of_event = tape.gradient(events, [raw, latent], unconnected_gradients="zero")
-    of_log_det = tape.gradient(
-        log_dets,
-        [raw, latent],
-        output_gradients=tf.broadcast_to(log_det_gradient, tf.shape(log_dets)),
-        unconnected_gradients="zero",
+        log_det_gradient = tf.broadcast_to(log_det_gradient, tf.shape(log_dets))
+    events_by, log_dets_by = (
+        tape.gradient(
+            target, [raw, latent], output_gradients=gradient, unconnected_gradients="zero"
+        )
+        for target, gradient in ((events, None), (log_dets, log_det_gradient))
     )
     slopes = [tf.cast(_slope(stack.activation, state), dtype) for state in states]
+    by_feature = _feature_slopes(stack, x)
 
     def finish(stage, product, start, count, carried):
         if stage < last:
@@ -216,9 +233,12 @@ def _backward(stack, univariate, x_gradient, log_det_gradient, x, latent):
             if stack.skips(layer + 2):
                 value += carried[stage - 2]
             return value, value
+        if by_feature is not None:
+            product = _per_unit(product, count) * take(by_feature, start, count)
+            product = tf.reduce_sum(product, 1)
         total = take(x_gradient, start, count) + product
-        value = take(of_event[0], start * size, count * size) * tf.repeat(total, size, axis=0)
-        return value + take(of_log_det[0], start * size, count * size), [total]
+        value = take(events_by[0], start * size, count * size) * tf.repeat(total, size, axis=0)
+        return value + take(log_dets_by[0], start * size, count * size), [total]
 
     kernels = [tf.cast(kernel, dtype) for kernel in reversed(stack.kernels)]
     values, (total,) = Sweep(stack, backward=True).run(kernels, finish, 1, latent)
@@ -230,13 +250,26 @@ def _backward(stack, univariate, x_gradient, log_det_gradient, x, latent):
             for value, product in zip([*values[:-1][::-1], values[-1]], products, strict=True)
         ],
     )
+    if any(gradient is None for gradient in gradients):
+        # Forward-mode accumulators stop all tapes, also those that are needed here.
+        raise NotImplementedError(
+            "latent to data of an autoregressive bijector has no forward-mode derivative; use "
+            "tf.GradientTape instead of tf.autodiff.ForwardAccumulator."
+        )
     gradients = stack.with_tensors(gradients).permuted(place).tensors
-    return [_columns(total * of_event[1] + of_log_det[1], place), *gradients]
+    if weights:
+        gradients += tape.gradient(
+            [events, log_dets],
+            weights,
+            output_gradients=[total, log_det_gradient],
+            unconnected_gradients="zero",
+        )
+    return [_columns(total * events_by[1] + log_dets_by[1], place), *gradients]
 
 
-def _backward_by_passes(stack, univariate, x_gradient, log_det_gradient, latent):
+def _backward_by_passes(stack, univariate, weights, x_gradient, log_det_gradient, latent):
     """Return the same gradients by differentiating through every pass."""
-    sources = [latent, *stack.tensors]
+    sources = [latent, *stack.tensors, *weights]
 
     def refine(known):
         scalar = univariate(tf.cast(stack(known), latent.dtype))
@@ -265,3 +298,21 @@ def _slope(activation, state):
         tape.watch(state)
         value = activation(state)
     return tape.gradient(value, state, unconnected_gradients="zero")
+
+
+def _feature_slopes(stack, x):
+    """Return the derivatives of the features of each coordinate, or None where it is its own."""
+    if stack.features is None:
+        return None
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        features = tf.unstack(_per_unit(stack.encode(x), x.shape[0]), axis=1)
+    return tf.stack(
+        [tape.gradient(feature, x, unconnected_gradients="zero") for feature in features], 1
+    )
+
+
+def _per_unit(rows, count: int):
+    """Return ``[count * n, ...]`` as ``[count, n, ...]``."""
+    shape = tf.concat([[count, rows.shape[0] // count], tf.shape(rows)[1:]], 0)
+    return tf.reshape(rows, shape)

@@ -126,7 +126,7 @@ class LinearRationalSpline(Spline):
         splits = (place, middle)
         first = share <= splits[along]
         # Both parts of the bin as one formula: where it starts and how much of the bin it takes.
-        begin = [tf.where(first, 0.0, split) for split in splits]
+        begin = [tf.where(first, tf.zeros_like(split), split) for split in splits]
         length = [tf.where(first, split, 1.0 - split) for split in splits]
         ratio = tf.where(first, left * mean / slope, slope / (right * mean))
         tau, log_slope = _hyperbola(

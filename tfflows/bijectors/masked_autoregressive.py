@@ -1,6 +1,6 @@
 """The masked autoregressive bijector: each coordinate moves by those before it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -32,23 +32,25 @@ class MaskedAutoregressive(Bijector):
         Maps events ``[..., D]`` to raw parameters ``[..., D, P]``, those of coordinate i a function
         of the coordinates before it in the order of the network.
     univariate : callable
-        Maps raw parameters ``[..., k, P]`` to a scalar bijector on ``[..., k]``, for any number k
-        of coordinates. With a `stack`, gradients reach what it depends on through its argument
-        alone.
+        Maps raw parameters ``[..., k, P]``, for any number k of coordinates, and the `weights` to a
+        scalar bijector on ``[..., k]``. With a `stack`, gradients reach its arguments, and nothing
+        else that it may depend on.
     event_shape : tuple of int
         Shape of an event; D is the number of its coordinates.
     passes : int
         Number of groups of coordinates that the network orders.
-    stack : callable, optional
-        Returns the layers behind `parameters` as a
-        `tfflows.bijectors.masked_stack.MaskedStack`, or None where
-        they cannot be given.
     batch_shape : optional
         Batch shape of the parameters, that of the context.
     dtype : optional
         Type of the values.
     name : str, optional
         Name of the bijector.
+    stack : callable, optional
+        Returns the layers behind `parameters` as a
+        `tfflows.bijectors.masked_stack.MaskedStack`, or None where
+        they cannot be given.
+    weights : sequence of tf.Tensor
+        Further arguments of `univariate`, for families with weights of their own.
 
     References
     ----------
@@ -79,17 +81,19 @@ class MaskedAutoregressive(Bijector):
         name: str = "masked_autoregressive",
         *,
         stack: Callable[[], MaskedStack | None] | None = None,
+        weights: Sequence[tf.Tensor] = (),
     ):
         self._raw_parameters = parameters
         self._univariate = univariate
         self._event_shape = tuple(event_shape)
         self._passes = passes
         self._stack = stack
+        self._weights = tuple(weights)
         super().__init__(len(self._event_shape), batch_shape=batch_shape, dtype=dtype, name=name)
 
     def _inverse_and_ildj(self, y):
         flat = flatten_event(y, self._event_shape)
-        scalar = self._univariate(self._raw_parameters(flat))
+        scalar = self._univariate(self._raw_parameters(flat), *self._weights)
         x = scalar.inverse(flat)
         return restore_event(x, self._event_shape), scalar.inverse_log_det_jacobian(flat, 1)
 
@@ -107,11 +111,11 @@ class MaskedAutoregressive(Bijector):
 
         stack = None if self._stack is None else self._stack()
         if stack is not None:
-            y, fldj = solve(stack, self._univariate, latent)
+            y, fldj = solve(stack, self._univariate, latent, self._weights)
             return restore_event(y, self._event_shape), fldj
 
         def refine(known):
-            scalar = self._univariate(self._raw_parameters(known))
+            scalar = self._univariate(self._raw_parameters(known), *self._weights)
             return scalar.forward(latent), scalar.forward_log_det_jacobian(latent, 1)
 
         y, fldj = by_passes(refine, latent, self._passes)

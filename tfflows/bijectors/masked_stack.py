@@ -1,6 +1,7 @@
 """The layers of a masked autoregressive network as plain tensors."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -17,15 +18,17 @@ class MaskedStack:
 
     .. math:: s_l = K_l^\top u_l + o_l \; (+ \, s_{l-2}), \qquad u_{l+1} = a(s_l),
 
-    from :math:`u_0 = x`; the last s holds the raw parameters. Degrees say who sees whom: a hidden
-    unit of degree d depends on coordinates of degree d or less, the parameters of a coordinate of
-    degree d on those of lower degree. The entries of a kernel that would break this are zero.
+    from :math:`u_0 = x`, or features of it; the last s holds the raw parameters. Degrees say who
+    sees whom: a hidden unit of degree d depends on coordinates of degree d or less, the parameters
+    of a coordinate of degree d on those of lower degree. The entries of a kernel that would break
+    this are zero.
 
     Parameters
     ----------
     kernels : sequence of tf.Tensor
         Masked kernels ``[inputs, outputs]``, from the input to the output; the last has
-        ``D * parameter_size`` outputs, those of one coordinate side by side.
+        ``D * parameter_size`` outputs, those of one coordinate side by side, as are its features in
+        the first.
     offsets : sequence of tf.Tensor or None
         What is added to each product: a bias ``[outputs]``, with or without what the context
         contributes, ``[..., outputs]``; None for nothing.
@@ -39,6 +42,9 @@ class MaskedStack:
         Acts on each hidden unit by itself.
     residual : bool
         Whether s of layers 2, 4, ... (not of the last) starts from s of two layers before.
+    features : callable, optional
+        Maps coordinates ``[..., 1]`` to what the first layer sees of each, ``[..., features]``; by
+        default the coordinate itself.
 
     Raises
     ------
@@ -60,16 +66,17 @@ class MaskedStack:
     parameter_size: int
     activation: Callable
     residual: bool = False
+    features: Callable | None = None
 
     def __post_init__(self):
         """Check that the parts fit together."""
         sizes = [
-            len(self.input_degrees),
+            len(self.input_degrees) * self.feature_size,
             *(len(degrees) for degrees in self.hidden_degrees),
             len(self.input_degrees) * self.parameter_size,
         ]
         given = [tuple(kernel.shape) for kernel in self.kernels]
-        if given != list(zip(sizes[:-1], sizes[1:], strict=True)):
+        if given != list(itertools.pairwise(sizes)):
             raise ValueError(
                 f"expected kernels from one layer of sizes {sizes} to the next; got {given}."
             )
@@ -99,6 +106,12 @@ class MaskedStack:
         """The highest degree of a coordinate."""
         return max(self.input_degrees)
 
+    @property
+    def feature_size(self) -> int:
+        """The number of features of a coordinate."""
+        size = len(self.input_degrees)
+        return 1 if self.features is None else self.kernels[0].shape[0] // size
+
     def skips(self, layer: int) -> bool:
         """Whether s of `layer` starts from s of two layers before."""
         return self.residual and layer % 2 == 0 and 2 <= layer < len(self.kernels) - 1
@@ -107,10 +120,12 @@ class MaskedStack:
         """Return the network whose coordinate i is coordinate ``order[i]`` of this one."""
         if list(order) == list(range(len(order))):
             return self
-        size = self.parameter_size
-        columns = (np.asarray(order)[:, np.newaxis] * size + np.arange(size)).reshape(-1)
+        rows, columns = (
+            (np.asarray(order)[:, np.newaxis] * size + np.arange(size)).reshape(-1)
+            for size in (self.feature_size, self.parameter_size)
+        )
         kernels, offsets = list(self.kernels), list(self.offsets)
-        kernels[0] = tf.gather(kernels[0], order)
+        kernels[0] = tf.gather(kernels[0], rows)
         kernels[-1] = tf.gather(kernels[-1], columns, axis=1)
         if offsets[-1] is not None:
             offsets[-1] = tf.gather(offsets[-1], columns, axis=-1)
@@ -123,42 +138,56 @@ class MaskedStack:
 
     def __call__(self, x) -> tf.Tensor:
         """Return the raw parameters ``[..., D, parameter_size]`` at events ``[..., D]``."""
-        rank = x.shape.rank
-        raw = self.evaluate(tf.transpose(x, [rank - 1, *range(rank - 1)]))[0][-1]
-        raw = tf.transpose(raw, [*range(1, rank), 0])
-        size = [len(self.input_degrees), self.parameter_size]
-        return tf.reshape(raw, tf.concat([tf.shape(raw)[:-1], size], 0))
+        count = len(self.input_degrees)
+        inputs = tf.cast(x, self.kernels[0].dtype)
+        if self.features is not None:
+            inputs = self.features(inputs[..., tf.newaxis])
+            inputs = _last_axes(inputs, 2, [count * self.feature_size])
+        states = []
+        for layer, (kernel, offset) in enumerate(zip(self.kernels, self.offsets, strict=True)):
+            flat = inputs.shape.rank == 2
+            product = inputs @ kernel if flat else tf.tensordot(inputs, kernel, 1)
+            product = add_offset(product, offset)
+            states.append(product + states[layer - 2] if self.skips(layer) else product)
+            inputs = self.activation(states[-1])
+        return _last_axes(states[-1], 1, [count, self.parameter_size])
 
-    def evaluate(self, x, detached: bool = False) -> tuple[list, list]:
-        """Evaluate the layers at events given by rows.
+    def evaluate(self, x) -> tuple[list, list]:
+        """Evaluate the layers one by one at events given by rows; gradients stay within a layer.
 
         Parameters
         ----------
         x : tf.Tensor
             Events ``[D, ...]``, coordinates first.
-        detached : bool
-            Whether gradients stay within a layer, so that each sees those of its own kernel and
-            offset alone.
 
         Returns
         -------
         products : list of tf.Tensor
             Product plus offset of each layer, ``[outputs, ...]``; the last are the raw parameters.
+            Each sees the gradients of its own kernel and offset alone.
         states : list of tf.Tensor
             What the activation of each hidden layer acts on.
         """
         products, states = [], []
-        inputs = tf.cast(x, self.kernels[0].dtype)
+        inputs = self.encode(x)
         for layer, kernel in enumerate(self.kernels):
-            if detached:
-                inputs = tf.stop_gradient(inputs)
-            product = multiply(tf.transpose(kernel), inputs)
+            product = multiply(tf.transpose(kernel), tf.stop_gradient(inputs))
             products.append(add_offset(product, self.offset_rows(layer, x.shape.rank)))
             if layer < len(self.kernels) - 1:
                 skip = self.skips(layer)
                 states.append(products[-1] + states[layer - 2] if skip else products[-1])
                 inputs = self.activation(states[-1])
         return products, states
+
+    def encode(self, x) -> tf.Tensor:
+        """Return the features ``[k * features, ...]`` of coordinates ``[k, ...]``."""
+        x = tf.cast(x, self.kernels[0].dtype)
+        if self.features is None:
+            return x
+        rank = x.shape.rank
+        features = tf.transpose(self.features(x[..., tf.newaxis]), [0, rank, *range(1, rank)])
+        rows = x.shape[0] * self.feature_size
+        return tf.reshape(features, tf.concat([[rows], tf.shape(features)[2:]], 0))
 
     def offset_rows(self, layer: int, rank: int) -> tf.Tensor | None:
         """Return the offset of `layer` with its outputs first, for arrays of `rank`."""
@@ -184,3 +213,11 @@ def multiply(kernel, array):
 def add_offset(product, rows):
     """Return the product with the offset added, if there is one."""
     return product if rows is None else product + rows
+
+
+def _last_axes(array, count: int, sizes: list):
+    """Reshape the last `count` axes."""
+    batch = array.shape[: array.shape.rank - count]
+    if batch.is_fully_defined():
+        return tf.reshape(array, [*batch, *sizes])
+    return tf.reshape(array, tf.concat([tf.shape(array)[: batch.rank], sizes], 0))

@@ -62,7 +62,7 @@ class MixtureOfLogistics(Implicit):
     >>> import tensorflow as tf
     >>> b = MixtureOfLogistics(tf.zeros([14]))
     >>> print(b.inverse(tf.constant([-1.0, 0.0, 2.0])).numpy().round(2) + 0.0)
-    [-0.99  0.    2.01]
+    [-0.92  0.    1.91]
     """
 
     #: Share of the variance that the positions hold at raw zeros.

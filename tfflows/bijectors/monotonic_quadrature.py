@@ -62,8 +62,8 @@ class MonotonicQuadrature(Implicit):
     --------
     >>> import tensorflow as tf
     >>> b = MonotonicQuadrature(lambda t, raw: raw[..., 0] * t, tf.constant([0.0, 0.5]))
-    >>> print(b.inverse(tf.constant([2.0])).numpy().round(4), (2 * tf.exp(1.0) - 2).numpy().round(4))
-    [3.4366] 3.4366
+    >>> print(b.inverse(tf.constant([2.0])).numpy().round(4))  # 2 e - 2
+    [3.4366]
     """
 
     def __init__(

@@ -77,11 +77,12 @@ def solve_increasing(
 def _search(function, y, guess, maximum_iterations):
     dtype = y.dtype
     eps = tf.constant(2.0**-22 if dtype == tf.float32 else 2.0**-51, dtype)
+    rough = tf.constant(2.0**-16 if dtype == tf.float32 else 2.0**-40, dtype)
     # Far enough for any root that can be told from infinity, near enough to leave room for sums.
     edge = tf.constant(1e-3 * float(dtype.max), dtype)
     infinity = tf.constant(float("inf"), dtype)
 
-    def step(x, low, high, before, growth, running, bracketed):
+    def step(x, low, high, before, stretch, growth, running, bracketed):
         value, log_slope = function(x)
         rest = y - value
         low = tf.where(running & (rest > 0.0), x, low)
@@ -97,13 +98,20 @@ def _search(function, y, guess, maximum_iterations):
         # Outside a bracket: ever longer steps, bounded because a flat place sends Newton far away.
         reach = growth * growth * (1.0 + tf.abs(x))
         far = tf.clip_by_value(x + tf.clip_by_value(growth * ahead, -reach, reach), -edge, edge)
-        near = x + ahead
+        # Within one: Newton's steps as long as they get shorter. When they do not, they may be lost
+        # in rounding errors next to the root, or on a steep slope far from it: ever longer steps go
+        # before halving the bracket.
+        near, middle = x + ahead, 0.5 * low + 0.5 * high
+        beyond = x + tf.sign(rest) * tf.maximum(stretch * before, precision)
         good = (near > low) & (near < high) & (2.0 * tf.abs(ahead) <= before)
-        near = tf.where(good, near, 0.5 * low + 0.5 * high)
+        closer = tf.abs(beyond - x) < tf.abs(middle - x)
+        near = tf.where(good, near, tf.where(closer, beyond, middle))
         following = tf.where(bracketed, near, far)
+        stretch = tf.where(good, stretch, tf.minimum(2.0 * stretch, edge))
 
         exact = tf.abs(rest) <= eps * tf.abs(y)
-        closed = high - low <= 2.0 * precision
+        small = (tf.abs(newton) <= precision) & (tf.abs(rest) <= rough * (0.01 + tf.abs(y)))
+        closed = small | (high - low <= 2.0 * precision)
         last = tf.where(exact, x, tf.clip_by_value(x + newton, low, high))
         settled = exact | closed
         following = tf.where(running, tf.where(settled, last, following), x)
@@ -114,20 +122,22 @@ def _search(function, y, guess, maximum_iterations):
             tf.ensure_shape(low, y.shape),
             tf.ensure_shape(high, y.shape),
             tf.ensure_shape(before, y.shape),
+            tf.ensure_shape(stretch, y.shape),
             growth,
             tf.ensure_shape(running & ~settled, y.shape),
             tf.ensure_shape(bracketed, y.shape),
         )
 
     nowhere = tf.zeros_like(y)
-    x, _, _, _, _, running, bracketed = tf.while_loop(
-        lambda *state: tf.reduce_any(state[5]),
+    x, *_, running, bracketed = tf.while_loop(
+        lambda *state: tf.reduce_any(state[-2]),
         step,
         (
             tf.where(tf.math.is_finite(y), guess, nowhere),
             nowhere - infinity,
             nowhere + infinity,
             nowhere + infinity,
+            nowhere + 8.0,
             tf.ones([], dtype),
             tf.math.is_finite(y),
             tf.zeros_like(y, tf.bool),

@@ -8,6 +8,7 @@ from tfflows.bijectors.implicit import (
     check_count,
     check_fraction,
     check_positive,
+    spread_over,
     with_straight_tails,
 )
 from tfflows.bijectors.knots import parameters_first
@@ -32,9 +33,9 @@ class SumOfSquares(Implicit):
 
     The raw numbers are the K (R + 1) coefficients, polynomial after polynomial, and the shift c.
     A coefficient is :math:`a_{kj} = b \tanh(raw / b)` with b = `coefficient_bound`, plus the fixed
-    numbers :math:`a_{k0} = 1 / \sqrt{K}` and :math:`a_{k1} = s_k / (2 \sqrt K)` with :math:`s`
+    numbers :math:`a_{k0} = 1 / \sqrt{K}` and :math:`a_{k1} = 0.3 s_k / \sqrt K` with :math:`s`
     evenly spaced from -1 to 1, which make the polynomials different. Raw zeros are
-    :math:`z = x + (1 - \mu)\, \overline{s^2}\, x^3 / (12 B^2)`, a map near the identity.
+    :math:`z = x + 0.03\, (1 - \mu)\, \overline{s^2}\, x^3 / B^2`, a map near the identity.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ class SumOfSquares(Implicit):
     >>> import tensorflow as tf
     >>> b = SumOfSquares(tf.zeros([13]), polynomials=3, bound=5.0)
     >>> print(b.inverse(tf.constant([-1.0, 0.0, 5.0])).numpy().round(3))
-    [-1.002  0.     5.277]
+    [-1.001  0.     5.1  ]
     """
 
     def __init__(
@@ -86,7 +87,8 @@ class SumOfSquares(Implicit):
         if size is None or (size - 1) % polynomials or size - 1 < 2 * polynomials:
             raise ValueError(
                 f"expected raw parameters [..., {polynomials} (degree + 1) + 1] for "
-                f"polynomials={polynomials} and a degree of at least 1; got shape {self._raw.shape}."
+                f"polynomials={polynomials} and a degree of at least 1; got shape "
+                f"{self._raw.shape}."
             )
         self._polynomials = int(polynomials)
         self._degree = (size - 1) // self._polynomials - 1
@@ -110,11 +112,13 @@ class SumOfSquares(Implicit):
         raw = tf.transpose(raw, [1, 0, *range(2, raw.shape.rank)])
         fixed = np.zeros([size, count])
         fixed[0] = 1.0
-        fixed[1] = 0.5 * np.linspace(-1.0, 1.0, count) if count > 1 else 0.0
+        fixed[1] = 0.3 * np.linspace(-1.0, 1.0, count) if count > 1 else 0.0
         soft = self._coefficient_bound * tf.tanh(raw / self._coefficient_bound)
         return soft + column(fixed / np.sqrt(count), raw)
 
     def _direct(self, y, raw):
+        # The axis of the nodes must come before all axes of the raw numbers.
+        y = spread_over(y, raw)
         raw = parameters_first(raw, y.shape.rank)
         coefficients = self._coefficients(raw[:-1])
         nodes, weights = np.polynomial.legendre.leggauss(self._degree + 1)

@@ -10,6 +10,7 @@ what all known units contribute to a block is one large product, and only the pa
 is done step by step.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -69,7 +70,7 @@ class Sweep:
 
     def __init__(self, stack: MaskedStack, backward: bool = False):
         self.backward = backward
-        groups, size = stack.groups, stack.parameter_size
+        groups, sizes = stack.groups, (stack.parameter_size, stack.feature_size)
         hidden = stack.hidden_degrees[::-1] if backward else stack.hidden_degrees
         if backward:
             idle = all(degrees[0] > 0 for degrees in hidden)
@@ -86,7 +87,7 @@ class Sweep:
                 stage._replace(stops=np.append(stage.units, stage.stops[1:]))
                 for stage in self.stages
             ]
-        rows, kept = (1, size) if backward else (size, 1)
+        rows, kept = sizes[::-1] if backward else sizes
         self.stages.append(_stage(stack.input_degrees, of_input, rows, kept))
         self.blocks = _blocks(groups)
         if self.steps > groups:
@@ -122,8 +123,10 @@ class Sweep:
         """
         run = _Run(self, kernels, finish, carries, like)
         for first, last in self.blocks:
-            if last - first == 1:
-                run.step(first)
+            # Op by op, a loop has more to do than a straight line: its ranges are computed.
+            if last - first == 1 or tf.executing_eagerly():
+                for step in range(first, last):
+                    run.step(step)
             else:
                 run.block(first, last)
         return [run.join(parts) for parts in run.known], [run.join(parts) for parts in run.carries]
@@ -196,9 +199,7 @@ class _Run:
 
         def body(step, values, carries):
             values, carried = dict(values), []
-            for index, (stage, window) in enumerate(
-                zip(self.plan.stages, windows, strict=True)
-            ):
+            for index, (stage, window) in enumerate(zip(self.plan.stages, windows, strict=True)):
                 if not window.width:
                     carried.append(None)
                     continue
@@ -326,4 +327,4 @@ def _blocks(steps: int) -> list[tuple[int, int]]:
         return [(step, step + 1) for step in range(steps)]
     count = min(-(-steps // _BLOCK), _MOST_BLOCKS)
     edges = [steps * index // count for index in range(count + 1)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import random
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ import tensorflow as tf
 
 from tfflows.bijectors.masked_stack import MaskedStack
 from tfflows.conditioners import linear
+from tfflows.conditioners.circle import circumference, cosine_and_sine
 from tfflows.conditioners.masks import (
     group_degrees,
     make_masks,
@@ -91,6 +93,10 @@ class AutoregressiveNetwork(keras.layers.Layer):
         The rate of dropout after hidden activations, in training.
     zero_output
         Whether the kernels and the bias of the last layer start at zero.
+    period
+        The circumference of the circle that the coordinates are points of: the first layer then
+        sees the cosine and the sine of their angles, so that the outputs do not jump where an angle
+        starts anew. None for coordinates on the line.
     seed
         An int that fixes random orders and degrees and the initial kernels. Without one, they
         follow ``keras.utils.set_random_seed``. What was drawn is part of ``get_config()``.
@@ -160,6 +166,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
         dropout: float = 0.0,
         zero_output: bool = False,
         seed: int | None = None,
+        period: float | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -190,6 +197,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
         self.dropout = linear.dropout_rate(dropout)
         self.zero_output = bool(zero_output)
         self.seed = None if seed is None else int(seed)
+        self.period = circumference(period)
         self._input_order = linear.as_tuples(input_order)
         self._hidden_degrees = linear.as_tuples(hidden_degrees)
         self._dropout = (
@@ -287,9 +295,14 @@ class AutoregressiveNetwork(keras.layers.Layer):
         hidden = []
         for position, layer in enumerate(self._hidden_degrees):
             hidden.extend([layer] * (2 if self.residual and position else 1))
-        outputs = tuple(degree for degree in self.input_degrees for _ in range(self.params))
-        self.layer_degrees = tuple(itertools.pairwise([self.input_degrees, *hidden, outputs]))
-        self.masks = make_masks(self.input_degrees, hidden, self.params)
+        columns = 1 if self.period is None else 2
+        inputs, outputs = (
+            tuple(degree for degree in self.input_degrees for _ in range(count))
+            for count in (columns, self.params)
+        )
+        self.layer_degrees = tuple(itertools.pairwise([inputs, *hidden, outputs]))
+        first, *others = make_masks(self.input_degrees, hidden, self.params)
+        self.masks = (np.repeat(first, columns, axis=0), *others)
         last = len(self.masks) - 1
         context_size = int(np.prod(self.conditional_event_shape or (), dtype=int))
         kernels, biases, context_kernels = [], [], []
@@ -379,6 +392,8 @@ class AutoregressiveNetwork(keras.layers.Layer):
         if not self.event_shape:
             x = linear.merge_event(x, 0, [1])
         context = self._context(x, conditional_input)
+        if self.period is not None:
+            x = cosine_and_sine(x, self.period)
         h = self._affine(0, x, context)
         last = len(self.kernels) - 1
         if self.residual:
@@ -448,6 +463,11 @@ class AutoregressiveNetwork(keras.layers.Layer):
             parameter_size=self.params,
             activation=self.activation,
             residual=self.residual,
+            features=(
+                None
+                if self.period is None
+                else functools.partial(cosine_and_sine, period=self.period)
+            ),
         )
 
     def _context(
@@ -506,6 +526,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
             "dropout": self.dropout,
             "zero_output": self.zero_output,
             "seed": self.seed,
+            "period": self.period,
         }
         return {**super().get_config(), **config}
 

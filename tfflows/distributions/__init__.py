@@ -1,6 +1,7 @@
 """Distributions that TFP lacks."""
 
+from tfflows.distributions.circular_uniform import CircularUniform
 from tfflows.distributions.flow_distribution import FlowDistribution
 from tfflows.distributions.standard_normal import StandardNormal
 
-__all__ = ["FlowDistribution", "StandardNormal"]
+__all__ = ["CircularUniform", "FlowDistribution", "StandardNormal"]

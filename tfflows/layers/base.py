@@ -50,6 +50,12 @@ class BijectorLayer(keras.layers.Layer):
         kwargs.setdefault("autocast", False)
         super().__init__(**kwargs)
 
+    def add_weight(self, *args, **kwargs):
+        """Add a weight, as in Keras; the mathematics read it in its own type."""
+        # Keras lowers the type of weights within a model of a mixed policy, whatever the layer's
+        # `autocast` says.
+        return super().add_weight(*args, **{"autocast": self.autocast, **kwargs})
+
     def build(self, event_shape, context_shape=None):
         """Create every weight for events of `event_shape` and contexts of `context_shape`."""
         self.built = True
@@ -113,11 +119,11 @@ class BijectorLayer(keras.layers.Layer):
         # A fresh tensor keeps TFP's global cache from answering with values of older weights.
         return self.bijector(context).inverse(tf.identity(x))
 
-    def compute_output_shape(self, x_shape=None, context_shape=None, event_shape=None):
+    def compute_output_shape(self, x_shape=None, context_shape=None, **built):
         """Return the shape of a batch of latent points."""
         # Keras asks by the names of `call` when it traces and by those of `build` in `summary`.
-        if event_shape is not None:
-            return (None, *self.latent_shape(tuple(event_shape)))
+        if "event_shape" in built:
+            return (None, *self.latent_shape(tuple(built["event_shape"])))
         return (x_shape[0], *self.latent_shape(tuple(x_shape[1:])))
 
 

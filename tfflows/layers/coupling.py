@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfflows import bijectors
+from tfflows.conditioners.circle import cosine_and_sine
 from tfflows.conditioners.dense_network import DenseNetwork
 from tfflows.layers.base import BijectorLayer, batch_shape_of
 from tfflows.layers.context import flatten_context, join_context
@@ -36,7 +37,8 @@ class Coupling(BijectorLayer):
     conditioner : keras.Model or keras.layers.Layer, optional
         Maps ``[B, |A| + C]`` (the coordinates that pass through, then the flattened context) to
         features ``[B, F]``. The layer appends its own head, which starts at zero. By default a
-        dense network of `hidden_units`.
+        dense network of `hidden_units`. For a family on a circle it sees ``[B, 2 |A| + C]``,
+        cosine and sine in the place of each coordinate.
     hidden_units : sequence of int
         Widths of the default conditioner.
     activation : str or callable
@@ -125,7 +127,8 @@ class Coupling(BijectorLayer):
         mask = self._resolve_mask(math.prod(self.event_shape))
         self._passing = mask
         build_univariate(self.univariate, self.event_shape, self.variable_dtype)
-        inputs = int(mask.sum())
+        circular = self.univariate.period is not None
+        inputs = int(mask.sum()) * (2 if circular else 1)
         if self.context_shape is not None:
             inputs += math.prod(self.context_shape)
         if self.conditioner is None:
@@ -152,7 +155,8 @@ class Coupling(BijectorLayer):
         except Exception as error:
             raise ValueError(
                 f"the conditioner must accept inputs of shape (batch, {inputs}): the "
-                f"{int(mask.sum())} coordinates that pass through"
+                + ("cosines and sines of the " if circular else "")
+                + f"{int(mask.sum())} coordinates that pass through"
                 + ("" if self.context_shape is None else ", then the context")
                 + f". It failed with: {error}"
             ) from error
@@ -171,6 +175,8 @@ class Coupling(BijectorLayer):
         dtype = self.variable_dtype
 
         def raw_parameters(passing):
+            if self.univariate.period is not None:
+                passing = cosine_and_sine(passing, self.univariate.period)
             inputs = join_context(passing, context)
             batch = tf.shape(inputs)[:-1]
             rows = tf.reshape(inputs, [tf.reduce_prod(batch), inputs.shape[-1]])

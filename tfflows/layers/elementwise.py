@@ -3,6 +3,7 @@
 import keras
 
 from tfflows.layers.base import BijectorLayer
+from tfflows.layers.context import flatten_context
 from tfflows.layers.masked_autoregressive import build_univariate, check_univariate, revive
 from tfflows.layers.raw_parameters import RawParameters
 from tfflows.univariates.base import Univariate
@@ -59,6 +60,7 @@ class Elementwise(BijectorLayer):
     def build(self, event_shape, context_shape=None):
         """Create the raw parameters for events of `event_shape`."""
         self.event_shape = tuple(event_shape)
+        self.context_shape = None if context_shape is None else tuple(context_shape)
         build_univariate(self.univariate, self.event_shape, self.variable_dtype)
         self.raw = RawParameters(
             (*self.event_shape, self.univariate.parameter_size),
@@ -73,6 +75,7 @@ class Elementwise(BijectorLayer):
 
     def bijector(self, context=None):
         """Return the bijector that the weights describe now."""
+        flatten_context(context, self.context_shape)
         return self.univariate.bijector(self.raw(context))
 
     def get_config(self):

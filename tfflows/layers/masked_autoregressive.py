@@ -1,8 +1,10 @@
 """A masked network times a univariate family."""
 
 import math
+from collections.abc import Callable
 
 import keras
+import tensorflow as tf
 
 from tfflows import bijectors
 from tfflows.conditioners.autoregressive_network import AutoregressiveNetwork
@@ -117,6 +119,7 @@ class MaskedAutoregressive(BijectorLayer):
             dropout=self.dropout,
             zero_output=self.identity_start,
             seed=self.seed,
+            period=self.univariate.period,
             dtype=self.dtype_policy,
             name="network",
         )
@@ -131,15 +134,16 @@ class MaskedAutoregressive(BijectorLayer):
             raw = self.network(x, conditional_input=context)
             return keras.ops.cast(raw, dtype)
 
+        univariate, weights = as_function(self.univariate)
         return bijectors.MaskedAutoregressive(
             raw_parameters,
-            self.univariate.bijector,
+            univariate,
             self.event_shape,
             passes=max(len(set(self.network.input_degrees)), 1),
             batch_shape=batch_shape_of(context, (1,)),
             dtype=dtype,
-            # Gradients reach what a family owns through whole passes alone.
-            stack=None if owns_weights(self.univariate) else lambda: self.network.stack(context),
+            stack=lambda: self.network.stack(context),
+            weights=weights,
         )
 
     def get_config(self):
@@ -183,9 +187,18 @@ def build_univariate(univariate, event_shape, dtype) -> None:
         univariate.build(event_shape, dtype)
 
 
-def owns_weights(univariate) -> bool:
-    """Whether a family is a Keras layer, with weights of its own."""
-    return isinstance(univariate, keras.layers.Layer)
+def as_function(univariate) -> tuple[Callable, list]:
+    """Return a family as a function of raw parameters and of its own weights, and these."""
+    if not isinstance(univariate, keras.layers.Layer):
+        return univariate.bijector, []
+    variables = [v for v in univariate.weights if keras.backend.is_float_dtype(v.dtype)]
+
+    def bijector(raw, *weights):
+        values = list(zip(variables, weights, strict=True))
+        with keras.StatelessScope(state_mapping=values):
+            return univariate.bijector(raw)
+
+    return bijector, [tf.convert_to_tensor(variable) for variable in variables]
 
 
 def revive(config):

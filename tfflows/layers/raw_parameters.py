@@ -50,6 +50,8 @@ class RawParameters(keras.layers.Layer):
             initializer=(
                 "zeros" if self.zero_start else keras.initializers.RandomNormal(stddev=0.1)
             ),
+            # Within a model of a mixed policy Keras would lower its type.
+            autocast=False,
             name="value",
         )
         if self.context_shape is not None:

@@ -6,6 +6,7 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 from tfflows.layers.base import BijectorLayer
+from tfflows.layers.context import flatten_context
 from tfflows.layers.raw_parameters import RawParameters
 
 __all__ = ["Scale", "Shift"]
@@ -34,6 +35,8 @@ class _PerCoordinate(BijectorLayer):
     def build(self, event_shape, context_shape=None):
         """Create the parameters for events of `event_shape`."""
         event_shape = tuple(event_shape)
+        self.event_shape = event_shape
+        self.context_shape = None if context_shape is None else tuple(context_shape)
         try:
             np.broadcast_to(self.start, event_shape)
         except ValueError:
@@ -50,6 +53,10 @@ class _PerCoordinate(BijectorLayer):
         )
         self.raw.build(context_shape)
         self.built = True
+
+    def _moved(self, context):
+        flatten_context(context, self.context_shape)
+        return self.raw(context)
 
     def get_config(self):
         """Return the constructor's arguments."""
@@ -92,7 +99,7 @@ class Shift(_PerCoordinate):
 
     def bijector(self, context=None):
         """Return the bijector that the weights describe now."""
-        raw = self.raw(context)
+        raw = self._moved(context)
         return tfb.Shift(raw + tf.constant(self.start, raw.dtype))
 
 
@@ -137,5 +144,5 @@ class Scale(_PerCoordinate):
 
     def bijector(self, context=None):
         """Return the bijector that the weights describe now."""
-        raw = self.raw(context)
+        raw = self._moved(context)
         return tfb.Scale(tf.exp(raw) * tf.constant(self.start, raw.dtype))

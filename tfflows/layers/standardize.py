@@ -6,6 +6,7 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 from tfflows.layers.base import BijectorLayer
+from tfflows.layers.context import flatten_context
 from tfflows.layers.raw_parameters import RawParameters
 
 __all__ = ["ActNorm", "Standardize"]
@@ -50,7 +51,7 @@ class Standardize(_FromData):
     >>> layer = Standardize()
     >>> layer.build(event_shape=(2,))
     >>> layer.adapt(np.array([[0.0, 10.0], [2.0, 30.0]], "float32"))
-    >>> print(layer(tf.constant([[2.0, 10.0]])).numpy())
+    >>> print(layer(tf.constant([[2.0, 10.0]])).numpy().round(4))
     [[ 1. -1.]]
     """
 
@@ -133,6 +134,7 @@ class ActNorm(_FromData):
     def build(self, event_shape, context_shape=None):
         """Create the parameters for events of `event_shape`."""
         super().build(event_shape, context_shape)
+        self.context_shape = None if context_shape is None else tuple(context_shape)
         self.raw = RawParameters(
             (2, *self.event_shape),
             hidden_units=self.hidden_units,
@@ -145,6 +147,7 @@ class ActNorm(_FromData):
 
     def bijector(self, context=None):
         """Return the bijector that the weights describe now."""
+        flatten_context(context, self.context_shape)
         raw = self.raw(context)
         axis = raw.shape.rank - len(self.event_shape) - 1
         shift, log_scale = tf.unstack(raw, axis=axis)

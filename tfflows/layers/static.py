@@ -111,6 +111,7 @@ class Static(BijectorLayer):
         return self._stand_in is not None
 
     def call(self, x, context=None):
+        """Map data to latent; NaN outside the range of the bijector."""
         bijector, x = self.bijector(context), tf.identity(x)
         points = bijector.inverse(x)
         if not self.bounded:
@@ -153,19 +154,21 @@ class Static(BijectorLayer):
             return None
         dtype = tf.as_dtype(self.variable_dtype)
 
-        def inverse(y):
-            return self._static.inverse(tf.identity(y)).numpy()
+        def answers(y):
+            y = tf.identity(y)
+            log_det = self._static.inverse_log_det_jacobian(y, event_ndims=len(event_shape))
+            return np.append(self._static.inverse(y), log_det)
 
         def filled(shape, number):
             return tf.fill((1, *shape), tf.constant(number, dtype))
 
         latent_shape = self.latent_shape(event_shape)
         try:
-            if not any(np.isnan(inverse(filled(event_shape, far))).any() for far in _FAR):
+            if not any(np.isnan(answers(filled(event_shape, far))).any() for far in _FAR):
                 return None
             for number in _NEAR:
                 image = self._static.forward(filled(latent_shape, number))
-                if np.isfinite(image).all() and np.isfinite(inverse(image)).all():
+                if np.isfinite(image).all() and np.isfinite(answers(image)).all():
                     return number
         except (tf.errors.InvalidArgumentError, ValueError, NotImplementedError):
             pass  # matrices of a certain kind: no number makes one

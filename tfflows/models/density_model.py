@@ -67,6 +67,10 @@ class DensityModel(Fitting):
         )
         self._programs = _Programs()
 
+    def add_weight(self, *args, **kwargs):
+        """Add a weight, as in Keras; under a mixed policy, too, it is read in its own type."""
+        return super().add_weight(*args, **{"autocast": self.autocast, **kwargs})
+
     @property
     def event_size(self) -> int:
         """Number of coordinates of an event."""
@@ -128,7 +132,11 @@ class DensityModel(Fitting):
     def compute_output_shape(self, x_shape, context_shape=None):
         """Return the batch shape of the events."""
         if x_shape and isinstance(x_shape[0], (tuple, list)):
-            x_shape, _ = x_shape
+            x_shape, context_shape = x_shape
+        door.check_event_shape(tuple(x_shape), self.event_shape)
+        door.check_context_shape(
+            None if context_shape is None else tuple(context_shape), self.context_shape
+        )
         batch = x_shape[: len(x_shape) - len(self.event_shape)]
         return tuple(batch)
 

@@ -9,7 +9,9 @@ import tensorflow as tf
 __all__ = [
     "as_shape",
     "check_context",
+    "check_context_shape",
     "check_event",
+    "check_event_shape",
     "check_finite",
     "check_pair",
     "check_sample_shape",
@@ -36,6 +38,8 @@ def as_shape(shape, what: str) -> tuple[int, ...]:
 def _convert(value, dtype: str, what: str):
     """Return `value` as a tensor of `dtype`, or a NumPy array still to be cast chunk by chunk."""
     if tf.is_tensor(value):
+        if not (value.dtype.is_floating or value.dtype.is_integer or value.dtype.is_bool):
+            raise ValueError(_not_numbers(what, value.dtype.name))
         return tf.cast(value, dtype) if value.dtype != dtype else tf.convert_to_tensor(value)
     if hasattr(value, "to_numpy"):
         value = value.to_numpy()
@@ -45,10 +49,7 @@ def _convert(value, dtype: str, what: str):
     except (TypeError, ValueError) as error:
         raise ValueError(f"{what} must be an array of numbers: {error}") from error
     if value.dtype.kind not in "fiub":
-        raise ValueError(
-            f"{what} must hold numbers; got an array of type {value.dtype}. Encode categories as "
-            "numbers or one-hot columns first."
-        )
+        raise ValueError(_not_numbers(what, value.dtype))
     if typed and value.dtype == np.float64 and dtype == "float32" and what not in _WARNED:
         _WARNED.add(what)
         warnings.warn(
@@ -59,43 +60,62 @@ def _convert(value, dtype: str, what: str):
     return value
 
 
+def _not_numbers(what: str, dtype) -> str:
+    return (
+        f"{what} must hold numbers; got an array of type {dtype}. Encode categories as numbers or "
+        "one-hot columns first."
+    )
+
+
 def check_event(x, event_shape: tuple, dtype: str, what: str = "x"):
     """Return `x` with its last axes checked against `event_shape`."""
     x = _convert(x, dtype, what)
-    rank = len(event_shape)
-    given = tuple(x.shape)
-    if len(given) < rank or any(
-        size is not None and size != wanted
-        for size, wanted in zip(given[len(given) - rank :], event_shape, strict=True)
-    ):
+    check_event_shape(tuple(x.shape), event_shape, what)
+    return x
+
+
+def check_event_shape(given: tuple, event_shape: tuple, what: str = "x") -> None:
+    """Raise a ValueError unless the last axes of a shape, as far as known, are `event_shape`."""
+    if not _ends_in(given, event_shape):
         raise ValueError(
             f"this flow models events of shape {event_shape}; {what} has shape {given}."
         )
-    return x
+
+
+def _ends_in(given: tuple, wanted: tuple) -> bool:
+    last = given[len(given) - len(wanted) :]
+    return len(given) >= len(wanted) and all(
+        one in (None, other) for one, other in zip(last, wanted, strict=True)
+    )
 
 
 def check_context(context, context_shape: tuple | None, dtype: str):
     """Return the context with its last axes checked against `context_shape`."""
     if context_shape is None:
         if context is not None:
-            raise ValueError(
-                "this flow takes no context, but one of shape "
-                f"{tuple(np.shape(context) if not tf.is_tensor(context) else context.shape)} was "
-                "given; build it with context_shape=..."
-            )
+            shape = context.shape if hasattr(context, "shape") else np.shape(context)
+            check_context_shape(tuple(shape), None)
         return None
-    inner = ", ".join(map(str, context_shape))
-    if context is None:
-        raise ValueError(f"this flow needs context of shape (..., {inner}); got None.")
-    context = _convert(context, dtype, "context")
-    given = tuple(context.shape)
-    rank = len(context_shape)
-    if len(given) < rank or any(
-        size is not None and size != wanted
-        for size, wanted in zip(given[len(given) - rank :], context_shape, strict=True)
-    ):
-        raise ValueError(f"expected context (..., {inner}), got {given}.")
+    if context is not None:
+        context = _convert(context, dtype, "context")
+    check_context_shape(None if context is None else tuple(context.shape), context_shape)
     return context
+
+
+def check_context_shape(given: tuple | None, context_shape: tuple | None) -> None:
+    """Raise a ValueError unless a context of shape `given` (None: none) is what is wanted."""
+    if context_shape is None:
+        if given is not None:
+            raise ValueError(
+                f"this flow takes no context, but one of shape {given} was given; build it with "
+                "context_shape=..."
+            )
+        return
+    inner = ", ".join(map(str, context_shape))
+    if given is None:
+        raise ValueError(f"this flow needs context of shape (..., {inner}); got None.")
+    if not _ends_in(given, context_shape):
+        raise ValueError(f"expected context (..., {inner}), got {given}.")
 
 
 def check_pair(x, context, event_shape: tuple, context_shape: tuple | None) -> None:

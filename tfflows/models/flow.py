@@ -13,6 +13,7 @@ from tfflows.layers.base import BijectorLayer, not_outside
 from tfflows.layers.masked_autoregressive import revive
 from tfflows.layers.standardize import Standardize
 from tfflows.layers.static import Static
+from tfflows.models import versions
 from tfflows.models.base_distribution import BaseDistribution
 from tfflows.models.density_model import DensityModel
 
@@ -113,6 +114,7 @@ class Flow(DensityModel):
         shape = self.event_shape
         for layer in self.bijector_layers:
             shape = self._build_layer(layer, shape, inner_context)
+        self._refuse_shared_weights()
         self._latent_shape = shape
         self.base = BaseDistribution(
             StandardNormal(shape, self.variable_dtype) if base is None else base
@@ -163,7 +165,24 @@ class Flow(DensityModel):
                 f"the layer {layer.name!r} was built for events of shape {tuple(known)}, and the "
                 f"flow hands it events of shape {tuple(shape)}."
             )
+        known = getattr(layer, "context_shape", context_shape)
+        if known != context_shape:
+            raise ValueError(
+                f"the layer {layer.name!r} was built for contexts of shape {known}, and the flow "
+                f"hands it contexts of shape {context_shape}."
+            )
         return tuple(layer.latent_shape(shape))
+
+    def _refuse_shared_weights(self) -> None:
+        owners = {}
+        for layer in self.bijector_layers:
+            for weight in layer.weights:
+                owner = owners.setdefault(id(weight), layer)
+                if owner is not layer:
+                    raise ValueError(
+                        f"the layers {owner.name!r} and {layer.name!r} share the weight "
+                        f"{weight.path!r}: one object stands in both. Build separate ones."
+                    )
 
     # the distribution
 
@@ -310,6 +329,8 @@ class Flow(DensityModel):
         """Adapt layer by layer from the data on, each to the data as those before it leave them."""
         if self.context_standardize is not None:
             self.context_standardize.adapt(context, None, sample_weight)
+        for layer in self.bijector_layers[:1]:
+            _warn_around(layer, x)
         adapting = _last(self.bijector_layers, lambda layer: layer.needs_adapt)
         boxed = _last(self.bijector_layers, lambda layer: _box(layer) is not None)
         for index, layer in enumerate(self.bijector_layers[: max(adapting, boxed) + 1]):
@@ -340,7 +361,7 @@ class Flow(DensityModel):
         # Weights that exploded send latent points so far that their square overflows: the density
         # is zero then, too, but not for want of support.
         z = self.inverse(x, context).numpy().reshape(len(x), -1)
-        near = (np.abs(z) < 1e18).all(1)
+        near = ~(np.abs(z) >= 1e18).any(1)
         return near & super().outside_support(x, context)
 
     def first_non_finite(self, x, context=None) -> str:
@@ -364,6 +385,7 @@ class Flow(DensityModel):
     def get_config(self):
         """Return the constructor's arguments."""
         return {
+            versions.KEY: versions.installed(),
             "name": self.name,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
             "trainable": self.trainable,
@@ -382,13 +404,11 @@ class Flow(DensityModel):
     @classmethod
     def from_config(cls, config):
         """Build the flow from `get_config`'s answer."""
-        config = dict(config)
-        config["bijectors"] = [revive(b) for b in config["bijectors"]]
-        config["dtype"] = revive(config["dtype"])
-        config["context_network"] = revive(config["context_network"])
-        base = revive(config["base"])
-        config["base"] = base
-        return cls(**config)
+        with versions.reading(config) as config:
+            config["bijectors"] = [revive(b) for b in config["bijectors"]]
+            for key in ("dtype", "context_network", "base"):
+                config[key] = revive(config[key])
+            return cls(**config)
 
 
 def _entries(bijectors) -> list:
@@ -404,7 +424,12 @@ def _entries(bijectors) -> list:
 
 def _box(layer):
     """Return the half-width of the box a layer bends the data in, or None."""
-    return getattr(getattr(layer, "univariate", None), "bound", None)
+    return None if _period(layer) else getattr(getattr(layer, "univariate", None), "bound", None)
+
+
+def _period(layer):
+    """Return the circumference of the circle a layer turns and bends, or None."""
+    return getattr(getattr(layer, "univariate", None), "period", None)
 
 
 def _last(layers, has) -> int:
@@ -421,5 +446,19 @@ def _warn_outside(layer, x) -> None:
             f"{100 * share:.1f} % of the values that reach the layer {layer.name!r} lie outside "
             f"its box of ±{bound}, where it is linear. Put tfflows.layers.Standardize() nearest "
             "the data, or widen bound=.",
+            stacklevel=6,
+        )
+
+
+def _warn_around(layer, x) -> None:
+    period = _period(layer)
+    if period is None or not len(x):
+        return
+    span = float(np.max(np.max(x, axis=0) - np.min(x, axis=0)))
+    if span > 1.001 * period:
+        warnings.warn(
+            f"the values span {span:.6g}, more than one turn of {period:.6g}, and the layer "
+            f"{layer.name!r} takes values that differ by whole turns for one point. Are they in "
+            "other units? bound= is half a turn: pi for radians, 180 for degrees.",
             stacklevel=6,
         )

@@ -8,6 +8,9 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfflows.distributions.circular_uniform import CircularUniform
+from tfflows.distributions.standard_normal import StandardNormal
+
 tfb, tfd = tfp.bijectors, tfp.distributions
 
 __all__ = [
@@ -54,6 +57,7 @@ def _families() -> dict[str, dict[str, type]]:
         "bijectors": public(tfb, tfb.Bijector),
         "distributions": public(tfd, tfd.Distribution),
         "linalg": public(tf.linalg, tf.linalg.LinearOperator),
+        "tfflows": {cls.__name__: cls for cls in (CircularUniform, StandardNormal)},
     }
 
 
@@ -110,8 +114,9 @@ def public_class(name: object) -> type:
     cls = _families().get(family, {}).get(class_name)
     if cls is None:
         raise ValueError(
-            f"{name!r} is not a public class of tfp.bijectors, tfp.distributions or tf.linalg in "
-            "the installed versions; the config is damaged or comes from another version."
+            f"{name!r} is not a public class of tfp.bijectors, tfp.distributions, tf.linalg or "
+            "tfflows.distributions in the installed versions; the config is damaged or comes from "
+            "another version."
         )
     return cls
 

@@ -4,7 +4,7 @@ import keras
 
 from tfflows.bijectors import bernstein
 from tfflows.univariates.base import Univariate
-from tfflows.univariates.options import check_floor
+from tfflows.univariates.options import check_above_zero
 from tfflows.univariates.raw import as_raw
 
 __all__ = ["Bernstein"]
@@ -62,7 +62,7 @@ class Bernstein(Univariate):
         min_slope: float = 1e-3,
     ):
         bernstein.Bernstein.check_options(degree, bound, bounded, min_slope)
-        check_floor(min_slope=min_slope)
+        check_above_zero(min_slope=min_slope)
         self.degree = int(degree)
         self.bound = float(bound)
         self.bounded = bool(bounded)

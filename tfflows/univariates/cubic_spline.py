@@ -4,7 +4,7 @@ import keras
 
 from tfflows.bijectors import cubic_spline
 from tfflows.univariates.base import Univariate
-from tfflows.univariates.options import check_floor
+from tfflows.univariates.options import check_above_zero
 from tfflows.univariates.raw import as_raw
 
 __all__ = ["CubicSpline"]
@@ -57,7 +57,7 @@ class CubicSpline(Univariate):
         min_bin: float = 1e-3,
     ):
         cubic_spline.CubicSpline.check_options(bins, bound, min_bin)
-        check_floor(min_bin=min_bin)
+        check_above_zero(min_bin=min_bin)
         self.bins = int(bins)
         self.bound = float(bound)
         self.min_bin = float(min_bin)

@@ -4,7 +4,7 @@ import keras
 
 from tfflows.bijectors import linear_rational_spline
 from tfflows.univariates.base import Univariate
-from tfflows.univariates.options import check_floor
+from tfflows.univariates.options import check_above_zero
 from tfflows.univariates.raw import as_raw
 
 __all__ = ["LinearRationalSpline"]
@@ -66,7 +66,7 @@ class LinearRationalSpline(Univariate):
         linear_rational_spline.LinearRationalSpline.check_options(
             bins, bound, min_bin, min_slope, min_split
         )
-        check_floor(min_bin=min_bin, min_slope=min_slope, min_split=min_split)
+        check_above_zero(min_bin=min_bin, min_slope=min_slope, min_split=min_split)
         self.bins = int(bins)
         self.bound = float(bound)
         self.min_bin = float(min_bin)

@@ -49,9 +49,7 @@ class MixtureOfLogistics(Univariate):
     TensorShape([1, 2])
     """
 
-    def __init__(
-        self, components: int = 8, log_scale_bound: float = 5.0, min_slope: float = 1e-3
-    ):
+    def __init__(self, components: int = 8, log_scale_bound: float = 5.0, min_slope: float = 1e-3):
         mixture_of_logistics.MixtureOfLogistics.check_options(
             components, log_scale_bound, min_slope
         )

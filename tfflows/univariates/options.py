@@ -1,9 +1,9 @@
 """Checks of options that more than one family has."""
 
-__all__ = ["check_floor"]
+__all__ = ["check_above_zero"]
 
 
-def check_floor(**options: float) -> None:
+def check_above_zero(**options: float) -> None:
     """Raise a ValueError unless every smallest value is above zero.
 
     Parameters
@@ -18,7 +18,7 @@ def check_floor(**options: float) -> None:
 
     Examples
     --------
-    >>> check_floor(min_bin=1e-3, min_slope=1e-3)
+    >>> check_above_zero(min_bin=1e-3, min_slope=1e-3)
     """
     wrong = [f"{name}={value!r}" for name, value in options.items() if not value > 0.0]
     if wrong:

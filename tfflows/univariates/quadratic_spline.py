@@ -4,7 +4,7 @@ import keras
 
 from tfflows.bijectors import quadratic_spline
 from tfflows.univariates.base import Univariate
-from tfflows.univariates.options import check_floor
+from tfflows.univariates.options import check_above_zero
 from tfflows.univariates.raw import as_raw
 
 __all__ = ["QuadraticSpline"]
@@ -60,7 +60,7 @@ class QuadraticSpline(Univariate):
         min_slope: float = 1e-3,
     ):
         quadratic_spline.QuadraticSpline.check_options(bins, bound, min_bin, min_slope)
-        check_floor(min_bin=min_bin, min_slope=min_slope)
+        check_above_zero(min_bin=min_bin, min_slope=min_slope)
         self.bins = int(bins)
         self.bound = float(bound)
         self.min_bin = float(min_bin)

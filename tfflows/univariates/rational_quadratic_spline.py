@@ -4,7 +4,7 @@ import keras
 
 from tfflows.bijectors import rational_quadratic_spline
 from tfflows.univariates.base import Univariate
-from tfflows.univariates.options import check_floor
+from tfflows.univariates.options import check_above_zero
 from tfflows.univariates.raw import as_raw
 
 __all__ = ["RationalQuadraticSpline"]
@@ -76,7 +76,7 @@ class RationalQuadraticSpline(Univariate):
         rational_quadratic_spline.RationalQuadraticSpline.check_options(
             bins, bound, min_bin, min_slope, boundary
         )
-        check_floor(min_bin=min_bin, min_slope=min_slope)
+        check_above_zero(min_bin=min_bin, min_slope=min_slope)
         self.bins = int(bins)
         self.bound = float(bound)
         self.min_bin = float(min_bin)

@@ -1,5 +1,7 @@
 """Integrals of a positive network, the family of unconstrained monotonic flows."""
 
+import itertools
+
 import keras
 import tensorflow as tf
 
@@ -106,7 +108,7 @@ class UnconstrainedMonotonic(Univariate, keras.layers.Layer):
         self.parameter_size = self.embedding + 1
 
     def build(self, event_shape=None, dtype=None):
-        """Create the network.
+        """Create the network, unless it is there already.
 
         Parameters
         ----------
@@ -115,9 +117,11 @@ class UnconstrainedMonotonic(Univariate, keras.layers.Layer):
         dtype : str, optional
             Type of the weights; by default that of the layer's own policy.
         """
+        if self.built:
+            return
         widths = [1 + self.embedding, *self.hidden_units, 1]
         self._kernels, self._biases = [], []
-        for index, (inputs, outputs) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+        for index, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
             last = index == len(widths) - 2
             # Small numbers at the end make the integrand nearly 1.
             scale = 0.01 if last else 1.0

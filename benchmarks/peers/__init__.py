@@ -1,0 +1,1 @@
+"""One module for each library: the same flow, trained, scored and sampled as its experts do it."""
