@@ -451,8 +451,10 @@ class AutoregressiveNetwork(keras.layers.Layer):
         ValueError
             If the context is missing, not wanted, or of another shape.
         """
-        if self._mode is not None and tf.get_static_value(self._mode(tf.zeros([]))) is not False:
-            return None
+        if self._mode is not None:
+            active = tf.get_static_value(self._mode(tf.zeros([])))
+            if active is None or bool(active):
+                return None
         context = self._context(None, conditional_input)
         layers = range(len(self.kernels))
         return MaskedStack(

@@ -109,12 +109,11 @@ class CircularUniform(tfd.Distribution):
 
     def _log_prob(self, value):
         axes = list(range(-len(self._shape), 0))
-        constant = tf.cast(math.prod(self._shape) * math.log(2.0 * self._bound), self.dtype)
         # What is no number is no point of the circle.
-        return 0.0 * tf.reduce_sum(value, axes) - constant
+        return 0.0 * tf.reduce_sum(value, axes) - self._entropy()
 
     def _entropy(self):
-        return tf.cast(math.prod(self._shape) * math.log(2.0 * self._bound), self.dtype)
+        return tf.constant(math.prod(self._shape) * math.log(2.0 * self._bound), self.dtype)
 
     def _default_event_space_bijector(self):
         return tfp.bijectors.Identity()

@@ -84,10 +84,10 @@ class StandardNormal(tfd.Distribution):
     def _log_prob(self, value):
         axes = list(range(-len(self._shape), 0))
         constant = math.prod(self._shape) * math.log(2 * math.pi)
-        return -0.5 * (tf.reduce_sum(tf.square(value), axes) + tf.cast(constant, self.dtype))
+        return -0.5 * (tf.reduce_sum(tf.square(value), axes) + tf.constant(constant, self.dtype))
 
     def _entropy(self):
-        return tf.cast(math.prod(self._shape) * 0.5 * math.log(2 * math.pi * math.e), self.dtype)
+        return tf.constant(math.prod(self._shape) * 0.5 * math.log(2 * math.pi * math.e), self.dtype)
 
     def _mean(self):
         return tf.zeros(self._shape, self.dtype)

@@ -86,6 +86,11 @@ class BijectorLayer(keras.layers.Layer):
         return False
 
     @property
+    def adapts(self) -> bool:
+        """Whether the layer takes anything from data."""
+        return type(self).adapt is not BijectorLayer.adapt
+
+    @property
     def needs_adapt(self) -> bool:
         """Whether the layer still waits for `adapt` to see data."""
         return False

@@ -134,6 +134,11 @@ class Unconditional(_Wrapper):
         return self.layer.bounded
 
     @property
+    def adapts(self) -> bool:
+        """Whether the inner layer takes anything from data."""
+        return self.layer.adapts
+
+    @property
     def needs_adapt(self) -> bool:
         """Whether the inner layer still waits for data."""
         return self.layer.needs_adapt

@@ -13,7 +13,7 @@ from tfflows.training.batches import (
     steps_in_epoch,
 )
 from tfflows.training.blocks import BLOCK, block_size, blocks_of_stream
-from tfflows.training.trainer import Trainer, unpack
+from tfflows.training.trainer import Trainer, check_callback, unpack
 
 __all__ = ["Fitting"]
 
@@ -102,7 +102,7 @@ validation_batch_size, validation_freq
         if not self.compiled:
             raise ValueError("Call compile(optimizer) before fit().")
         self.build()
-        callbacks = _listed(callbacks)
+        callbacks = [check_callback(callback) for callback in _listed(callbacks)]
         seed_of_split = 0 if seed is None else seed
         if seed is None:
             seed = int(np.random.randint(2**31 - 1))
@@ -139,6 +139,7 @@ validation_batch_size, validation_freq
                 data, validation_data = split_rows(data, validation_split, seed_of_split)
             if self.needs_adapt:
                 self.adapt(*data)
+            self._look_at(*data[:2])
             fed = self._feed(
                 data,
                 batch_size or 32,
@@ -292,6 +293,9 @@ validation_batch_size, validation_freq
             chosen = np.sort(np.random.default_rng(0).choice(rows, _ADAPT_ROWS, replace=False))
             data = tuple(None if a is None else a[chosen] for a in data)
         self._adapt(*data)
+
+    def _look_at(self, x, context) -> None:
+        """Warn of what the model makes of data before it is fitted to them."""
 
     def _adapt(self, x, context, sample_weight) -> None:
         """Adapt the parts of the model; a model without such parts has nothing to do."""

@@ -329,19 +329,22 @@ class Flow(DensityModel):
         """Adapt layer by layer from the data on, each to the data as those before it leave them."""
         if self.context_standardize is not None:
             self.context_standardize.adapt(context, None, sample_weight)
+        adapting = _last(self.bijector_layers, lambda layer: layer.adapts)
+        for index, layer in enumerate(self.bijector_layers[: adapting + 1]):
+            layer.adapt(x, self._embedded(context), sample_weight)
+            if index < adapting:
+                x = self._pull_back(layer, x, context)
+
+    def _look_at(self, x, context):
+        """Warn where many values lie outside the box, or the turn, in which a layer bends them."""
+        if len(x) > _CHECKED_ROWS:
+            chosen = slice(None, None, len(x) // _CHECKED_ROWS)
+            x = x[chosen]
+            context = None if context is None else context[chosen]
         for layer in self.bijector_layers[:1]:
             _warn_around(layer, x)
-        adapting = _last(self.bijector_layers, lambda layer: layer.needs_adapt)
         boxed = _last(self.bijector_layers, lambda layer: _box(layer) is not None)
-        for index, layer in enumerate(self.bijector_layers[: max(adapting, boxed) + 1]):
-            if index == adapting + 1 and len(x) > _CHECKED_ROWS:
-                # What is left is to look at where the data lie; a part of the rows will do.
-                chosen = slice(None, None, len(x) // _CHECKED_ROWS)
-                x = x[chosen]
-                context = None if context is None else context[chosen]
-                sample_weight = None if sample_weight is None else sample_weight[chosen]
-            if index <= adapting:
-                layer.adapt(x, self._embedded(context), sample_weight)
+        for layer in self.bijector_layers[: boxed + 1]:
             _warn_outside(layer, x)
             x = self._pull_back(layer, x, context)
 

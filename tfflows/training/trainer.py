@@ -304,6 +304,16 @@ def check_optimizer(optimizer):
     )
 
 
+def check_callback(callback):
+    """Return `callback`, or raise a TypeError if it belongs to another Keras."""
+    if isinstance(callback, keras.callbacks.Callback):
+        return callback
+    raise TypeError(
+        f"callbacks must be Keras 3 callbacks (keras.callbacks.EarlyStopping(...)); got "
+        f"{type(callback).__module__}.{type(callback).__name__}, which Keras 3 cannot run."
+    )
+
+
 def check_loss(loss):
     """Return the loss to use, or raise an error if it compares targets with predictions."""
     if loss is None:
