@@ -1,4 +1,4 @@
-"""The runs of the property suite: a cheap slice by default, the whole product as `slow`."""
+"""The runs of the property suite: a cheap slice by default, the whole product as `exhaustive`."""
 
 import pytest
 
@@ -56,7 +56,7 @@ def cases(dtype: str) -> list:
 
 def _case(name, conditional, check, slow):
     words = [name, *(["conditional"] if conditional else []), name_of(check)]
-    marks = [pytest.mark.slow] if slow else []
+    marks = [pytest.mark.exhaustive] if slow else []
     return pytest.param((name, conditional), check, id="-".join(words), marks=marks)
 
 

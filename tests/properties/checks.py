@@ -406,8 +406,9 @@ def check_volume(subject):
     weight = np.where(inside, np.exp(-log_prob.numpy().astype("float64")), 0.0)
     volume = math.pi ** (size / 2) / math.gamma(size / 2 + 1) * radius**size * scale.prod()
     error = weight.std() / math.sqrt(len(weight))
-    assert abs(weight.mean() - volume) < 5 * error + 1e-3 * volume
-    assert error < 0.2 * volume
+    # Wide bounds: a wrong log-determinant misses by a factor, not by a few percent.
+    assert abs(weight.mean() - volume) < 8 * error + 0.02 * volume
+    assert error < 0.3 * volume
 
 
 def check_wrong_shapes(subject):

@@ -81,7 +81,7 @@ def models():
     yield "random masks of TFP", model, tf.random.stateless_normal([5, 4], [0, 1]), None
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_new_process_gives_the_same_numbers(tmp_path):
     expected = {}
     for name, model, x, context in models():

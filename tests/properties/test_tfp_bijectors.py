@@ -70,7 +70,7 @@ def cases():
                     dtype,
                     check,
                     id=f"{name}-{dtype}-{check.__name__.removeprefix('check_')}",
-                    marks=[pytest.mark.slow] if slow else [],
+                    marks=[pytest.mark.exhaustive] if slow else [],
                 )
 
 
