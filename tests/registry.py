@@ -777,7 +777,6 @@ IMPLICIT = {
     *(
         f"bijectors.{name}"
         for name in (
-            "BlockAutoregressive",
             "DeepDenseSigmoidal",
             "DeepSigmoidal",
             "Gaussianization",
@@ -787,7 +786,6 @@ IMPLICIT = {
             "SumOfSquares",
         )
     ),
-    "layers.BlockAutoregressive",
     *(
         f"univariates.{name}"
         for name in (

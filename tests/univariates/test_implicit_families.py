@@ -95,7 +95,7 @@ def test_agrees_with_an_independent_formula(name, scale):
     np.testing.assert_allclose(single, z, rtol=1e-5, atol=3e-5)
 
 
-@pytest.mark.parametrize("name", set(FAMILIES) - {"monotone"})
+@pytest.mark.parametrize("name", sorted(set(FAMILIES) - {"monotone"}))
 def test_starts_near_the_identity(name):
     family = FAMILIES[name][0]
     x = np.linspace(-3.0, 3.0, 61)

@@ -87,7 +87,8 @@ class StandardNormal(tfd.Distribution):
         return -0.5 * (tf.reduce_sum(tf.square(value), axes) + tf.constant(constant, self.dtype))
 
     def _entropy(self):
-        return tf.constant(math.prod(self._shape) * 0.5 * math.log(2 * math.pi * math.e), self.dtype)
+        each = 0.5 * math.log(2 * math.pi * math.e)
+        return tf.constant(math.prod(self._shape) * each, self.dtype)
 
     def _mean(self):
         return tf.zeros(self._shape, self.dtype)

@@ -1,7 +1,6 @@
 """Keras layers that own weights and build TFP bijectors from them."""
 
 from tfflows.layers.base import BijectorLayer
-from tfflows.layers.block_autoregressive import BlockAutoregressive
 from tfflows.layers.correlation import Correlation
 from tfflows.layers.coupling import Coupling
 from tfflows.layers.elementwise import Elementwise
@@ -17,7 +16,6 @@ __all__ = [
     "LU",
     "ActNorm",
     "BijectorLayer",
-    "BlockAutoregressive",
     "Correlation",
     "Coupling",
     "Elementwise",
