@@ -383,13 +383,13 @@ class TestBlowUp:
         flow = tfflows.Flow(
             [
                 layers.Shift(name="harmless"),
+                layers.Scale(1e-30, name="large_but_finite"),
                 layers.Scale(1e-30, name="culprit"),
-                layers.Scale(1e-30),
             ],
             2,
         )
         flow.compile(keras.optimizers.SGD(0.1))
-        with pytest.raises(FloatingPointError, match=r"'culprit'|'scale'"):
+        with pytest.raises(FloatingPointError, match="'culprit'"):
             fit(flow, normal())
 
 
