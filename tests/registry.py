@@ -196,7 +196,8 @@ def tfp_flow_of_our_network(dtype):
     return tfb.MaskedAutoregressiveFlow(network)
 
 
-def prebuilt(name, event_shape, covers=(), jacobian="full", **kwargs):
+def prebuilt(name, event_shape, covers=(), jacobian="full", near=False, variant=False, **kwargs):
+    """Return an `Example` of a prebuilt flow; `near` ones start near the identity alone."""
     function = getattr(zoo, name)
     arguments = {"transforms": 2, "hidden_units": (6,), "activation": "tanh", **kwargs}
     return Example(
@@ -204,7 +205,8 @@ def prebuilt(name, event_shape, covers=(), jacobian="full", **kwargs):
         event_shape,
         covers=(name, *covers),
         jacobian=jacobian,
-        starts_as_identity=kwargs.get("identity_start", True),
+        starts_as_identity=not near and kwargs.get("identity_start", True),
+        variant=variant,
     )
 
 
@@ -327,6 +329,30 @@ FLOWS: dict[str, Example] = {
         covers=("layers.Elementwise", *_ADDITIVE),
         jacobian="diagonal",
         starts_as_identity=True,
+    ),
+    # a network that itself is the map
+    "block autoregressive": one(
+        lambda d: layers.BlockAutoregressive(units=(3, 2), dtype=d, **context_arguments()),
+        covers=("layers.BlockAutoregressive",),
+        jacobian="triangular",
+        degrees=(0, 1, 2),
+    ),
+    "block autoregressive, one coordinate": one(
+        lambda d: layers.BlockAutoregressive(units=(3,), dtype=d, **context_arguments()),
+        (1,),
+        covers=("layers.BlockAutoregressive",),
+        jacobian="diagonal",
+        variant=True,
+    ),
+    "block autoregressive, matrix": one(
+        lambda d: layers.BlockAutoregressive(
+            units=(2,), identity_start=False, dtype=d, **context_arguments()
+        ),
+        (2, 2),
+        covers=("layers.BlockAutoregressive",),
+        jacobian="triangular",
+        degrees=(0, 1, 2, 3),
+        variant=True,
     ),
     "shift": one(
         lambda d: layers.Shift([0.5, 0.25, -1.0], dtype=d, **context_arguments()),
@@ -496,6 +522,25 @@ FLOWS: dict[str, Example] = {
     "CouplingNSF": prebuilt("CouplingNSF", (3,), bins=4),
     "LinearRationalNSF": prebuilt("LinearRationalNSF", (3,), bins=3),
     "BPF": prebuilt("BPF", (2,), degree=5),
+    "SOSPF": prebuilt("SOSPF", (2,), transforms=1, polynomials=2, degree=2, near=True),
+    "NAF": prebuilt("NAF", (2,), transforms=1, units=3, near=True),
+    "NAF, dense": prebuilt("NAF", (2,), transforms=1, units=2, dense=True, near=True, variant=True),
+    "UNAF": prebuilt(
+        "UNAF", (2,), transforms=1, embedding=2, integrand_units=(4,), nodes=12, near=True
+    ),
+    "BNAF": prebuilt("BNAF", (2,), units=(3,), near=True),
+    "GF": prebuilt("GF", (2,), components=3, near=True),
+    "FlowPlusPlus": prebuilt("FlowPlusPlus", (3,), components=3, near=True),
+    "NeuralAutoregressive": prebuilt(
+        "NeuralAutoregressive",
+        (4,),
+        transforms=1,
+        univariate=univariates.DeepDenseSigmoidal(units=2),
+        order="random",
+        seed=1,
+        passes=2,
+        near=True,
+    ),
     "CircularNSF": circular(coupling=False, transforms=2),
     "CircularNSF, couplings": circular(coupling=True, transforms=3),
     "SinhArcsinhNormal": Example(
@@ -587,7 +632,25 @@ def autoregressive_bijector(dtype, context):
     )
 
 
+def block_autoregressive_bijector(dtype, context):
+    """Three coordinates of two units each."""
+    widths = ((1, 2), (2, 1))
+    diagonals = [parameters((3, *shape), dtype, None, seed=9 + i) for i, shape in enumerate(widths)]
+    blocks = [
+        parameters((3, rows, 3, columns), dtype, None, seed=11 + i)
+        for i, (rows, columns) in enumerate(widths)
+    ]
+    offsets = parameters((3, 4), dtype, context)
+    return bijectors.BlockAutoregressive(diagonals, blocks, offsets, (3,))
+
+
 BIJECTORS: dict[str, Example] = {
+    "BlockAutoregressive": Example(
+        block_autoregressive_bijector,
+        covers=("bijectors.BlockAutoregressive",),
+        jacobian="triangular",
+        degrees=(0, 1, 2),
+    ),
     "Affine": Example(affine_bijector, covers=("bijectors.Affine",), jacobian="diagonal"),
     "RationalQuadraticSpline": Example(
         spline_bijector, covers=("bijectors.RationalQuadraticSpline",), jacobian="diagonal"
@@ -626,6 +689,12 @@ def rational_quadratic(boundary):
     return univariates.RationalQuadraticSpline(bins=3, bound=math.pi, boundary=boundary)
 
 
+@keras.saving.register_keras_serializable(package="tests")
+def bent_line(x, raw):
+    slope, bend = (tf.exp(2.0 * tf.tanh(raw[..., i] / 2.0)) for i in (0, 1))
+    return slope * x + bend * tf.tanh(x - raw[..., 2])
+
+
 FAMILIES: dict[str, Callable] = {
     "LinearSpline": lambda: univariates.LinearSpline(bins=4, bound=4.0),
     "QuadraticSpline": lambda: univariates.QuadraticSpline(bins=4, bound=4.0),
@@ -640,12 +709,27 @@ FAMILIES: dict[str, Callable] = {
     "Moebius": univariates.Moebius,
 }
 
+# Those of interchangeable parts start near the identity, and a root search goes back.
+IMPLICIT_FAMILIES: dict[str, Callable] = {
+    "SumOfSquares": lambda: univariates.SumOfSquares(polynomials=2, degree=2, bound=4.0),
+    "DeepSigmoidal": lambda: univariates.DeepSigmoidal(units=3, layers=2),
+    "DeepDenseSigmoidal": lambda: univariates.DeepDenseSigmoidal(units=2, layers=2),
+    "Gaussianization": lambda: univariates.Gaussianization(components=3),
+    "Gaussianization, normal": lambda: univariates.Gaussianization(components=3, kernel="normal"),
+    "MixtureOfLogistics": lambda: univariates.MixtureOfLogistics(components=3),
+    "Monotone": lambda: univariates.Monotone(bent_line, 3),
+    "UnconstrainedMonotonic": lambda: univariates.UnconstrainedMonotonic(
+        embedding=2, hidden_units=(4,), nodes=12, bound=4.0
+    ),
+}
+
 
 def family_bijector(make):
     """Return ``make(dtype, context)`` of the bijector of a family."""
+    family = make()
+    family.build((3,))
 
     def bijector(dtype, context):
-        family = make()
         return family.bijector(parameters((3, family.parameter_size), dtype, context))
 
     return bijector
@@ -675,19 +759,22 @@ def in_structure(make, structure, event_shape, context):
         ),
         degrees=tuple(range(size)),
         draw=anywhere if period is None else on_the_circle,
-        starts_as_identity=True,
+        starts_as_identity=make not in IMPLICIT_FAMILIES.values(),
         period=period,
         variant=True,
     )
 
 
-for _name, _make in FAMILIES.items():
+for _name, _make in {**FAMILIES, **IMPLICIT_FAMILIES}.items():
     _of_circle = _make().period is not None
+    _class = "MonotonicQuadrature" if _name == "UnconstrainedMonotonic" else type(_make()).__name__
     BIJECTORS[_name] = Example(
         family_bijector(_make),
-        covers=(f"bijectors.{type(_make()).__name__}",),
+        covers=(f"bijectors.{_class}",),
         jacobian="diagonal",
         draw=on_the_circle if _of_circle else anywhere,
+        # tests/univariates has the same checks of them and more.
+        variant=_name in IMPLICIT_FAMILIES,
     )
     for _structure, _shape, _context in (
         ("Elementwise", (1,), "always"),
@@ -770,34 +857,6 @@ ABSTRACT: dict[str, str] = {
     "bijectors.Bijector": "a base class without a map",
     "layers.BijectorLayer": "a base class without a map",
     "univariates.Univariate": "a base class without a map",
-}
-
-# Inverted by a root search: tests/univariates holds their checks.
-IMPLICIT = {
-    *(
-        f"bijectors.{name}"
-        for name in (
-            "DeepDenseSigmoidal",
-            "DeepSigmoidal",
-            "Gaussianization",
-            "MixtureOfLogistics",
-            "Monotone",
-            "MonotonicQuadrature",
-            "SumOfSquares",
-        )
-    ),
-    *(
-        f"univariates.{name}"
-        for name in (
-            "DeepDenseSigmoidal",
-            "DeepSigmoidal",
-            "Gaussianization",
-            "MixtureOfLogistics",
-            "Monotone",
-            "SumOfSquares",
-            "UnconstrainedMonotonic",
-        )
-    ),
 }
 
 EVERY: dict[str, Example] = {

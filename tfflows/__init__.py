@@ -24,14 +24,21 @@ from tfflows import (
 )
 from tfflows.models import DensityModel, DistributionModel, Flow
 from tfflows.zoo import (
+    BNAF,
     BPF,
+    GF,
     IAF,
     MAF,
+    NAF,
     NICE,
     NSF,
+    SOSPF,
+    UNAF,
     CircularNSF,
     CouplingNSF,
+    FlowPlusPlus,
     LinearRationalNSF,
+    NeuralAutoregressive,
     RealNVP,
     SinhArcsinhNormal,
 )
@@ -42,17 +49,24 @@ except PackageNotFoundError:  # a source tree that is not installed
     __version__ = "0"
 
 __all__ = [
+    "BNAF",
     "BPF",
+    "GF",
     "IAF",
     "MAF",
+    "NAF",
     "NICE",
     "NSF",
+    "SOSPF",
+    "UNAF",
     "CircularNSF",
     "CouplingNSF",
     "DensityModel",
     "DistributionModel",
     "Flow",
+    "FlowPlusPlus",
     "LinearRationalNSF",
+    "NeuralAutoregressive",
     "RealNVP",
     "SinhArcsinhNormal",
     "bijectors",

@@ -110,6 +110,10 @@ def test_reference_and_costs_of_a_prebuilt_flow(row):
     parts = [getattr(layer, "layer", layer) for layer in flow.bijector_layers]
     networks = [getattr(part, "network", getattr(part, "conditioner", None)) for part in parts]
     networks = [network for network in networks if network is not None]
+    if any(isinstance(part, layers.BlockAutoregressive) for part in parts):
+        # The network is the map: one pass of all blocks, or those of one coordinate after another.
+        assert (score, sample) == ("1 pass", "D steps")
+        return
     if not networks:
         assert score == sample == "–"
         return

@@ -46,7 +46,8 @@ class Subject:
             perturb(self.model)
 
     def fresh(self):
-        """Return the model as it is made."""
+        """Return the model as it is made, with the same random weights every time."""
+        keras.utils.set_random_seed(0)
         model = self.example.make(self.dtype, self.context_shape)
         model.build()
         return model

@@ -35,10 +35,13 @@ def gaussianization(x, raw, kernel="logistic"):
     positions = positions + start / distribution.std()
     scales = 1.0 / (rate * distribution.std() * np.exp(soft(rates, 5.0)))
     weights = scipy.special.softmax(logits)
-    total = sum(
-        w * distribution.cdf(x, m, s) for w, m, s in zip(weights, positions, scales, strict=True)
+    below, above = (
+        sum(w * tail(x, m, s) for w, m, s in zip(weights, positions, scales, strict=True))
+        for tail in (distribution.cdf, distribution.sf)
     )
-    return tilted(scipy.stats.norm.ppf(total), x)
+    # Each half by its own tail: next to one, probabilities have few digits left.
+    z = np.where(below < 0.5, scipy.stats.norm.ppf(below), scipy.stats.norm.isf(above))
+    return tilted(z, x)
 
 
 def mixture_of_logistics(x, raw):
@@ -116,6 +119,10 @@ def unconstrained_monotonic(x, raw, family):
         return math.exp(soft(value[0], family.log_slope_bound))
 
     return integral(slope, x, family.bound) + raw[0]
+
+
+def monotone(x, raw):
+    return np.exp(soft(raw[0], 2.0)) * x + np.exp(soft(raw[1], 2.0)) * np.tanh(x + 0.3) + raw[2]
 
 
 def integral(slope, x, bound):

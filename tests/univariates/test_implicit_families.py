@@ -25,8 +25,8 @@ from .properties import CHECKS, Subject
 
 @keras.saving.register_keras_serializable(package="tests")
 def bend(x, raw):
-    slope = tf.exp(2.0 * tf.tanh(raw[..., 0] / 2.0))
-    return slope * x + 3.0 * tf.tanh(raw[..., 1] / 3.0) ** 2 * tf.tanh(x + 0.3) + raw[..., 2]
+    straight, bent = (tf.exp(2.0 * tf.tanh(raw[..., i] / 2.0)) for i in (0, 1))
+    return straight * x + bent * tf.tanh(x + 0.3) + raw[..., 2]
 
 
 def built(family):
@@ -53,7 +53,7 @@ FAMILIES = {
         lambda x, raw: references.gaussianization(x, raw, "normal"),
     ),
     "mixture_of_logistics": (MixtureOfLogistics(components=3), references.mixture_of_logistics),
-    "monotone": (Monotone(bend, 3), lambda x, raw: bend(x, raw).numpy()),
+    "monotone": (Monotone(bend, 3), references.monotone),
     "unconstrained_monotonic": (
         built(UnconstrainedMonotonic(embedding=3, hidden_units=(6, 6), nodes=40)),
         lambda x, raw: references.unconstrained_monotonic(
@@ -100,9 +100,14 @@ def test_starts_near_the_identity(name):
     family = FAMILIES[name][0]
     x = np.linspace(-3.0, 3.0, 61)
     bijector = family.bijector(tf.zeros([family.parameter_size], tf.float64))
-    # The logistic kernel maps tails to square roots.
-    tolerance = 0.3 if name == "gaussianization" else 0.15
-    np.testing.assert_allclose(bijector.inverse(x), x, atol=tolerance)
+    # The logistic kernel of a Gaussianization maps tails to square roots; in a deep family the
+    # middle of each layer is a little flatter than its tails.
+    farther = {"gaussianization": 0.25, "deep_sigmoidal": 0.2, "deep_dense_sigmoidal": 0.3}
+    np.testing.assert_allclose(bijector.inverse(x), x, atol=farther.get(name, 0.15))
+
+
+def _pair(bijector, x):
+    return bijector.inverse(x), bijector.inverse_log_det_jacobian(x, event_ndims=0)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -115,10 +120,15 @@ def test_the_root_search_leaves_no_residual(name, dtype):
     z[:4] = [1e4, -1e4, 0.0, 1e-6]
     z = tf.constant(z.astype(dtype))
     x = family.bijector(raw).forward(z)
-    residual = np.abs(family.bijector(raw).inverse(tf.identity(x)) - z)
-    np.testing.assert_array_less(
-        residual, 1e-6 * np.maximum(1.0, np.abs(z)) + 4e-6 * (dtype == "float32")
-    )
+    back, log_slope = _pair(family.bijector(raw), tf.identity(x))
+    scale = np.maximum(1.0, np.abs(z))
+    if dtype == "float64":
+        np.testing.assert_array_less(np.abs(back - z), 1e-12 * scale)
+        return
+    # The nearest float32 to the root is off by up to 6e-8 |x|, and so is the distance to a part of
+    # the map that lies a few units from zero: latents differ by their slope times that.
+    scale = np.maximum(scale, np.exp(log_slope) * (1.0 + np.abs(x)))
+    np.testing.assert_array_less(np.abs(back - z), 1e-6 * scale)
 
 
 CLUSTERS = np.random.default_rng(0)
@@ -215,23 +225,27 @@ def test_equal_parts_would_stay_equal():
     np.testing.assert_allclose(parts, parts[:, [1, 2, 3, 0]], atol=1e-5)
 
 
-@pytest.mark.parametrize("nodes", [12, 20])
-def test_quadrature_is_as_exact_as_documented(nodes):
-    family = UnconstrainedMonotonic(nodes=nodes)
-    exact = UnconstrainedMonotonic(nodes=200)
+@pytest.mark.parametrize(
+    ("nodes", "growth", "largest"),
+    [(8, 1.0, 3e-7), (8, 3.0, 0.03), (20, 3.0, 5e-4), (32, 1.0, 1e-13), (32, 3.0, 1e-5)],
+)
+def test_quadrature_is_as_exact_as_documented(nodes, growth, largest):
+    family, exact = UnconstrainedMonotonic(nodes=nodes), UnconstrainedMonotonic(nodes=200)
     rng = np.random.default_rng(0)
-    raw = tf.constant(rng.normal(size=[200, family.parameter_size]))
-    x = tf.constant(rng.uniform(-5.0, 5.0, size=200))
-    for factor in (1.0, 3.0):
-        for one in (family, exact):
-            one.build((1,), "float64")
-            for weight in one.weights[0::2]:
-                weight.assign(weight * (factor if factor > 1.0 else 1.0))
-        error = np.abs(family.bijector(raw).inverse(x) - exact.bijector(raw).inverse(x)).max()
-        assert (
-            error
-            < {(12, 1.0): 1e-5, (12, 3.0): 1e-2, (20, 1.0): 1e-7, (20, 3.0): 1e-3}[nodes, factor]
-        )
+    raw = tf.constant(rng.normal(size=[500, family.parameter_size]))
+    x = tf.constant(rng.uniform(-5.0, 5.0, size=500))
+    for one in (family, exact):
+        one.build((1,), "float64")
+        for kernel in one.weights[0::2]:
+            kernel.assign(growth * kernel)
+    error = np.abs(family.bijector(raw).inverse(x) - exact.bijector(raw).inverse(x)).max()
+    assert error < largest
+    # Few nodes do make an error: the measurement sees it.
+    assert nodes == 32 or error > 1e-3 * largest
+
+
+def test_the_default_quadrature_is_the_one_with_a_margin():
+    assert UnconstrainedMonotonic().nodes == 32
 
 
 def test_log_determinant_of_the_quadrature_is_the_log_integrand():

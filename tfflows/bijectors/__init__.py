@@ -3,6 +3,7 @@
 from tfflows.bijectors.affine import Affine
 from tfflows.bijectors.base import Bijector
 from tfflows.bijectors.bernstein import Bernstein
+from tfflows.bijectors.block_autoregressive import BlockAutoregressive
 from tfflows.bijectors.circular_shift import CircularShift
 from tfflows.bijectors.coupling import Coupling
 from tfflows.bijectors.cubic_spline import CubicSpline
@@ -30,6 +31,7 @@ __all__ = [
     "Affine",
     "Bernstein",
     "Bijector",
+    "BlockAutoregressive",
     "CircularShift",
     "Coupling",
     "CubicSpline",

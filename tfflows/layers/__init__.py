@@ -1,6 +1,7 @@
 """Keras layers that own weights and build TFP bijectors from them."""
 
 from tfflows.layers.base import BijectorLayer
+from tfflows.layers.block_autoregressive import BlockAutoregressive
 from tfflows.layers.correlation import Correlation
 from tfflows.layers.coupling import Coupling
 from tfflows.layers.elementwise import Elementwise
@@ -16,6 +17,7 @@ __all__ = [
     "LU",
     "ActNorm",
     "BijectorLayer",
+    "BlockAutoregressive",
     "Correlation",
     "Coupling",
     "Elementwise",
