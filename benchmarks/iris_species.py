@@ -59,7 +59,11 @@ def main() -> None:
     rows = []
     for seed in range(5):
         data = tfflows.datasets.load("iris", seed=seed)
-        row = [gaussians(data), fitted(linear, data, seed, 2e-2), fitted(networks, data, seed, 5e-3)]
+        row = [
+            gaussians(data),
+            fitted(linear, data, seed, rate=2e-2),
+            fitted(networks, data, seed, rate=5e-3),
+        ]
         print(f"split {seed}: Gaussians {row[0]:.3f}, linear flow {row[1]:.3f}, MAF {row[2]:.3f}")
         rows.append(row)
     means = np.mean(rows, axis=0)
