@@ -60,7 +60,7 @@ def test_the_code_runs_in_order(named):
     lazy = named["LazyGaussian"]()
     assert lazy.sample(3, context=np.zeros([5, 8], np.float32)).shape == (3, 5)
     written = sorted(path.name for path in named["folder"].iterdir())
-    assert written == ["flow.keras", "flow.weights.h5"]
+    assert written == ["density.png", "fit.gif", "flow.keras", "flow.weights.h5"]
 
 
 @pytest.mark.slow

@@ -64,6 +64,9 @@ class LinearSpline(Spline):
         check_bound(bound)
         check_bins(bins, min_bin)
 
+    def _widths(self):
+        return tf.ones_like(self._raw[..., : self._bins]) / self._bins
+
     def _bend(self, value, along):
         box = 2.0 * self._bound
         heights = box * shares(parameters_first(self._raw, value.shape.rank), self._min_bin)

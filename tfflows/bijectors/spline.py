@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tfflows.bijectors.base import Bijector
 from tfflows.bijectors.circle import split_turns
+from tfflows.bijectors.knots import parameters_first, shares
 
 __all__ = ["Spline", "check_bins", "check_bound", "check_slope", "soft_slope"]
 
@@ -74,6 +75,16 @@ class Spline(Bijector):
     def bins(self) -> int:
         """Number of bins, K."""
         return self._bins
+
+    def data_knots(self) -> tf.Tensor:
+        """Return the ends of the bins on the data side, ``[..., K + 1]``, from -bound to bound."""
+        ends = self._bound * (2.0 * tf.cumsum(self._widths(), axis=-1) - 1.0)
+        return tf.concat([-self._bound * tf.ones_like(ends[..., :1]), ends], -1)
+
+    def _widths(self):
+        """Return the shares of the box that the bins take on the data side, ``[..., K]``."""
+        logits = parameters_first(self._raw, max(self._raw.shape.rank - 1, 0))[: self._bins]
+        return tf.transpose(shares(logits, self._min_bin), [*range(1, logits.shape.rank), 0])
 
     def _bend(self, value, along):
         """Return the image of values in the box and log dz/dx."""

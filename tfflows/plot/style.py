@@ -15,6 +15,16 @@ BLUE, ORANGE, GREEN, BLACK, GRAY = "#0072B2", "#E69F00", "#009E73", "#000000", "
 DENSITY_MAP = "cividis"
 
 
+def cycle(count: int) -> tuple[list[str], list[str]]:
+    """Return colors and line styles that tell `count` curves apart, also without color."""
+    colors, styles = (BLUE, ORANGE, GREEN, BLACK), ("-", "--", ":", "-.")
+    order = range(count)
+    return (
+        [colors[k % len(colors)] for k in order],
+        [styles[(k + k // len(colors)) % len(styles)] for k in order],
+    )
+
+
 def new_figure(width: float, height: float) -> Figure:
     """Make a figure that no global registry keeps alive."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -56,29 +56,18 @@ def pairs(
     >>> len(figure.axes)
     6
     """
-    data, samples = np.asarray(data), np.asarray(samples)
-    if data.ndim != 2 or samples.ndim != 2 or data.shape[1] != samples.shape[1]:
-        raise ValueError(
-            "expected two tables with the same columns; "
-            f"data has shape {data.shape}, samples have shape {samples.shape}"
-        )
-    if columns is None:
-        columns = [f"x{k}" for k in range(data.shape[1])]
-    if len(columns) != data.shape[1]:
-        raise ValueError(f"expected {data.shape[1]} column names; got {list(columns)}")
-    if not len(data) or not len(samples):
-        raise ValueError(f"nothing to draw: {len(data)} rows of data, {len(samples)} samples")
+    data, samples, columns = as_tables(data, samples, columns)
     shown = min(data.shape[1], most)
     figure = new_figure(2.0 * max(shown, 2) + 1.0, 2.0 * max(shown, 2))
     grid = figure.add_gridspec(shown, shown)
     dots, colors = _interleaved(data, samples, points)
-    limits = [_limits(data[:, k], samples[:, k]) for k in range(shown)]
+    limits = [limits_of(data[:, k], samples[:, k]) for k in range(shown)]
     for row in range(shown):
         for column in range(row + 1):
             ax = figure.add_subplot(grid[row, column])
             ax.set_xlim(limits[column])
             if row == column:
-                _histograms(ax, data[:, row], samples[:, row], limits[row])
+                draw_histograms(ax, data[:, row], samples[:, row], limits[row])
             else:
                 ax.set_ylim(limits[row])
                 ax.scatter(dots[:, column], dots[:, row], s=4, c=colors, alpha=0.6, lw=0)
@@ -99,6 +88,23 @@ def pairs(
     return figure
 
 
+def as_tables(data, samples, columns) -> tuple[np.ndarray, np.ndarray, Sequence[str]]:
+    """Return both tables and the names of their columns, or raise a ValueError."""
+    data, samples = np.asarray(data), np.asarray(samples)
+    if data.ndim != 2 or samples.ndim != 2 or data.shape[1] != samples.shape[1]:
+        raise ValueError(
+            "expected two tables with the same columns; "
+            f"data has shape {data.shape}, samples have shape {samples.shape}"
+        )
+    if columns is None:
+        columns = [f"x{k}" for k in range(data.shape[1])]
+    if len(columns) != data.shape[1]:
+        raise ValueError(f"expected {data.shape[1]} column names; got {list(columns)}")
+    if not len(data) or not len(samples):
+        raise ValueError(f"nothing to draw: {len(data)} rows of data, {len(samples)} samples")
+    return data, samples, columns
+
+
 def _interleaved(data: np.ndarray, samples: np.ndarray, points: int) -> tuple[np.ndarray, list]:
     """Equally many rows of both in one random order, and the color of each."""
     rng = np.random.default_rng(0)
@@ -109,7 +115,7 @@ def _interleaved(data: np.ndarray, samples: np.ndarray, points: int) -> tuple[np
     return dots[order], [BLUE if k < count else ORANGE for k in order]
 
 
-def _limits(data: np.ndarray, samples: np.ndarray) -> tuple[float, float]:
+def limits_of(data: np.ndarray, samples: np.ndarray) -> tuple[float, float]:
     """Range that holds the data and all but the outermost samples."""
     low = min(data.min(), np.quantile(samples, 0.005))
     high = max(data.max(), np.quantile(samples, 0.995))
@@ -117,7 +123,7 @@ def _limits(data: np.ndarray, samples: np.ndarray) -> tuple[float, float]:
     return float(low - margin), float(high + margin)
 
 
-def _histograms(ax, data: np.ndarray, samples: np.ndarray, limits: tuple[float, float]) -> None:
+def draw_histograms(ax, data: np.ndarray, samples: np.ndarray, limits: tuple[float, float]) -> None:
     """Two histograms on common bins, each as shares of its own rows."""
     bins = np.linspace(*limits, 41)
     ax.hist(
