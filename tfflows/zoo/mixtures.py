@@ -10,7 +10,7 @@ __all__ = ["GF", "FlowPlusPlus"]
 def GF(
     event_shape,
     context_shape=None,
-    transforms: int = 6,
+    transforms: int = 8,
     components: int = 8,
     kernel: str = "logistic",
     hidden_units=(64, 64),
