@@ -68,7 +68,7 @@ def picture(flow, truth, degrees, path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="folder with rama_general.npz")
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=3000)
     arguments = parser.parse_args()
 
     import keras

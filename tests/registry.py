@@ -518,6 +518,7 @@ FLOWS: dict[str, Example] = {
     "MAF, residual": prebuilt("MAF", (2,), residual=True, hidden_units=(6, 6)),
     "IAF": prebuilt("IAF", (3,)),
     "NSF": prebuilt("NSF", (2,), bins=4),
+    "NSF, linear": prebuilt("NSF", (3,), bins=4, linear=True, dropout=0.1, variant=True),
     "NSF, one coordinate": prebuilt("NSF", (1,), jacobian="diagonal", bins=4),
     "CouplingNSF": prebuilt("CouplingNSF", (3,), bins=4),
     "LinearRationalNSF": prebuilt("LinearRationalNSF", (3,), bins=3),

@@ -14,6 +14,8 @@ def MAF(
     hidden_units=(128, 128),
     activation="relu",
     residual: bool = False,
+    dropout: float = 0.0,
+    linear: bool = False,
     identity_start: bool = True,
     **kwargs,
 ) -> Flow:
@@ -33,6 +35,10 @@ def MAF(
         Activation of the networks.
     residual : bool
         Use residual blocks.
+    dropout : float
+        Share of the hidden units that is dropped at random in training.
+    linear : bool
+        Put learned linear maps of all coordinates between the layers, too.
     identity_start : bool
         Start at the base distribution; otherwise at random.
     **kwargs
@@ -62,6 +68,8 @@ def MAF(
         residual,
         identity_start,
         kwargs,
+        dropout=dropout,
+        linear=linear,
     )
     return Flow(chain, event_shape, context_shape, **kwargs)
 
@@ -73,6 +81,8 @@ def IAF(
     hidden_units=(128, 128),
     activation="relu",
     residual: bool = False,
+    dropout: float = 0.0,
+    linear: bool = False,
     identity_start: bool = True,
     **kwargs,
 ) -> Flow:
@@ -92,6 +102,10 @@ def IAF(
         Activation of the networks.
     residual : bool
         Use residual blocks.
+    dropout : float
+        Share of the hidden units that is dropped at random in training.
+    linear : bool
+        Put learned linear maps of all coordinates between the layers, too.
     identity_start : bool
         Start at the base distribution; otherwise at random.
     **kwargs
@@ -121,6 +135,8 @@ def IAF(
         residual,
         identity_start,
         kwargs,
+        dropout=dropout,
+        linear=linear,
         wrap=layers.Invert,
     )
     return Flow(chain, event_shape, context_shape, **kwargs)
@@ -135,6 +151,8 @@ def NSF(
     bound: float = 5.0,
     activation="relu",
     residual: bool = False,
+    dropout: float = 0.0,
+    linear: bool = False,
     identity_start: bool = True,
     **kwargs,
 ) -> Flow:
@@ -158,6 +176,10 @@ def NSF(
         Activation of the networks.
     residual : bool
         Use residual blocks.
+    dropout : float
+        Share of the hidden units that is dropped at random in training.
+    linear : bool
+        Put learned linear maps of all coordinates between the layers, too.
     identity_start : bool
         Start at the base distribution; otherwise at random.
     **kwargs
@@ -186,6 +208,8 @@ def NSF(
         residual,
         identity_start,
         kwargs,
+        dropout=dropout,
+        linear=linear,
     )
     return Flow(chain, event_shape, context_shape, **kwargs)
 
@@ -199,6 +223,8 @@ def LinearRationalNSF(
     bound: float = 5.0,
     activation="relu",
     residual: bool = False,
+    dropout: float = 0.0,
+    linear: bool = False,
     identity_start: bool = True,
     **kwargs,
 ) -> Flow:
@@ -222,6 +248,10 @@ def LinearRationalNSF(
         Activation of the networks.
     residual : bool
         Use residual blocks.
+    dropout : float
+        Share of the hidden units that is dropped at random in training.
+    linear : bool
+        Put learned linear maps of all coordinates between the layers, too.
     identity_start : bool
         Start at the base distribution; otherwise at random.
     **kwargs
@@ -251,6 +281,8 @@ def LinearRationalNSF(
         residual,
         identity_start,
         kwargs,
+        dropout=dropout,
+        linear=linear,
     )
     return Flow(chain, event_shape, context_shape, **kwargs)
 
@@ -264,6 +296,8 @@ def BPF(
     bound: float = 4.0,
     activation="relu",
     residual: bool = False,
+    dropout: float = 0.0,
+    linear: bool = False,
     identity_start: bool = True,
     **kwargs,
 ) -> Flow:
@@ -287,6 +321,10 @@ def BPF(
         Activation of the networks.
     residual : bool
         Use residual blocks.
+    dropout : float
+        Share of the hidden units that is dropped at random in training.
+    linear : bool
+        Put learned linear maps of all coordinates between the layers, too.
     identity_start : bool
         Start at the base distribution; otherwise at random.
     **kwargs
@@ -316,5 +354,7 @@ def BPF(
         residual,
         identity_start,
         kwargs,
+        dropout=dropout,
+        linear=linear,
     )
     return Flow(chain, event_shape, context_shape, **kwargs)

@@ -5,7 +5,7 @@ import math
 from tfflows import layers
 from tfflows.models import door
 
-__all__ = ["autoregressive", "couplings", "event_size"]
+__all__ = ["autoregressive", "couplings", "event_size", "linear_map"]
 
 
 def couplings(
@@ -18,11 +18,13 @@ def couplings(
     flow_arguments,
     standardize=True,
     between=lambda: [],
+    dropout=0.0,
+    linear=False,
 ) -> list:
     """Return standardization and couplings that transform the two halves in turn.
 
     `family` returns a new univariate family for each coupling, and `between` new layers to stand
-    between two of them.
+    between two of them; `linear` puts a learned linear map there.
     """
     size = event_size(event_shape, transforms)
     if size < 2:
@@ -35,6 +37,8 @@ def couplings(
     for index in range(transforms):
         if index:
             chain.extend(between())
+            if linear and size > 1:
+                chain.append(linear_map(dtype))
         chain.append(
             layers.Coupling(
                 family(),
@@ -42,6 +46,7 @@ def couplings(
                 swap=index % 2 == 1,
                 hidden_units=hidden_units,
                 activation=activation,
+                dropout=dropout,
                 identity_start=identity_start,
                 dtype=dtype,
             )
@@ -61,11 +66,14 @@ def autoregressive(
     wrap=lambda layer: layer,
     standardize=True,
     between=lambda: [],
+    dropout=0.0,
+    linear=False,
 ) -> list:
     """Return standardization and autoregressive layers with reversals between them.
 
     `family` returns a new univariate family for each layer, `wrap` may put the layer into another,
-    and `between` returns new layers to stand between two of them.
+    and `between` returns new layers to stand between two of them; `linear` puts a learned linear
+    map there.
     """
     size = event_size(event_shape, transforms)
     dtype = flow_arguments.get("dtype")
@@ -73,6 +81,8 @@ def autoregressive(
     for index in range(transforms):
         if index:
             chain.extend(between())
+            if linear and size > 1:
+                chain.append(linear_map(dtype))
         if index and size > 1:
             # Without a change of order each layer would repeat the same conditionals.
             chain.append(layers.Reverse(dtype=dtype))
@@ -83,12 +93,18 @@ def autoregressive(
                     hidden_units=hidden_units,
                     activation=activation,
                     residual=residual,
+                    dropout=dropout,
                     identity_start=identity_start,
                     dtype=dtype,
                 )
             )
         )
     return chain
+
+
+def linear_map(dtype):
+    """Return a learned linear map that no context moves."""
+    return layers.Unconditional(layers.LU(dtype=dtype))
 
 
 def event_size(event_shape, transforms) -> int:

@@ -69,6 +69,8 @@ def RealNVP(
     transforms: int = 6,
     hidden_units=(64, 64),
     activation="relu",
+    dropout: float = 0.0,
+    linear: bool = False,
     identity_start: bool = True,
     **kwargs,
 ) -> Flow:
@@ -86,6 +88,10 @@ def RealNVP(
         Widths of each conditioner.
     activation : str or callable
         Activation of the conditioners.
+    dropout : float
+        Share of the hidden units that is dropped at random in training.
+    linear : bool
+        Put learned linear maps of all coordinates between the layers, too.
     identity_start : bool
         Start at the base distribution; otherwise at random.
     **kwargs
@@ -113,6 +119,8 @@ def RealNVP(
         activation,
         identity_start,
         kwargs,
+        dropout=dropout,
+        linear=linear,
     )
     return Flow(chain, event_shape, context_shape, **kwargs)
 
@@ -125,6 +133,8 @@ def CouplingNSF(
     bins: int = 8,
     bound: float = 5.0,
     activation="relu",
+    dropout: float = 0.0,
+    linear: bool = False,
     identity_start: bool = True,
     **kwargs,
 ) -> Flow:
@@ -146,6 +156,10 @@ def CouplingNSF(
         Half-width of the box in which the splines bend, in standard deviations of the data.
     activation : str or callable
         Activation of the conditioners.
+    dropout : float
+        Share of the hidden units that is dropped at random in training.
+    linear : bool
+        Put learned linear maps of all coordinates between the layers, too.
     identity_start : bool
         Start at the base distribution; otherwise at random.
     **kwargs
@@ -173,5 +187,7 @@ def CouplingNSF(
         activation,
         identity_start,
         kwargs,
+        dropout=dropout,
+        linear=linear,
     )
     return Flow(chain, event_shape, context_shape, **kwargs)

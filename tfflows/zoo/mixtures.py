@@ -10,7 +10,7 @@ __all__ = ["GF", "FlowPlusPlus"]
 def GF(
     event_shape,
     context_shape=None,
-    transforms: int = 6,
+    transforms: int = 8,
     components: int = 8,
     kernel: str = "logistic",
     hidden_units=(64, 64),
@@ -79,6 +79,8 @@ def FlowPlusPlus(
     hidden_units=(64, 64),
     components: int = 8,
     activation="relu",
+    dropout: float = 0.0,
+    linear: bool = False,
     identity_start: bool = True,
     **kwargs,
 ) -> Flow:
@@ -101,6 +103,10 @@ def FlowPlusPlus(
         Components of each mixture.
     activation : str or callable
         Activation of the conditioners.
+    dropout : float
+        Share of the hidden units that is dropped at random in training.
+    linear : bool
+        Put learned linear maps of all coordinates between the layers, too.
     identity_start : bool
         Start near the base distribution; otherwise at random.
     **kwargs
@@ -129,5 +135,7 @@ def FlowPlusPlus(
         activation,
         identity_start,
         kwargs,
+        dropout=dropout,
+        linear=linear,
     )
     return Flow(chain, event_shape, context_shape, **kwargs)

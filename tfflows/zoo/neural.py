@@ -6,7 +6,7 @@ from tfflows import layers, univariates
 from tfflows.layers.masked_autoregressive import check_univariate
 from tfflows.models.flow import Flow
 from tfflows.univariates.base import Univariate
-from tfflows.zoo.compose import autoregressive, event_size
+from tfflows.zoo.compose import autoregressive, event_size, linear_map
 
 __all__ = ["BNAF", "NAF", "SOSPF", "UNAF", "NeuralAutoregressive"]
 
@@ -21,6 +21,8 @@ def SOSPF(
     bound: float = 5.0,
     activation="relu",
     residual: bool = False,
+    dropout: float = 0.0,
+    linear: bool = False,
     identity_start: bool = True,
     **kwargs,
 ) -> Flow:
@@ -46,6 +48,10 @@ def SOSPF(
         Activation of the networks.
     residual : bool
         Use residual blocks.
+    dropout : float
+        Share of the hidden units that is dropped at random in training.
+    linear : bool
+        Put learned linear maps of all coordinates between the layers, too.
     identity_start : bool
         Start near the base distribution; otherwise at random.
     **kwargs
@@ -74,6 +80,8 @@ def SOSPF(
         residual,
         identity_start,
         kwargs,
+        dropout=dropout,
+        linear=linear,
     )
     return Flow(chain, event_shape, context_shape, **kwargs)
 
@@ -88,6 +96,8 @@ def NAF(
     dense: bool = False,
     activation="relu",
     residual: bool = False,
+    dropout: float = 0.0,
+    linear: bool = False,
     identity_start: bool = True,
     **kwargs,
 ) -> Flow:
@@ -113,6 +123,10 @@ def NAF(
         Activation of the networks.
     residual : bool
         Use residual blocks.
+    dropout : float
+        Share of the hidden units that is dropped at random in training.
+    linear : bool
+        Put learned linear maps of all coordinates between the layers, too.
     identity_start : bool
         Start near the base distribution; otherwise at random.
     **kwargs
@@ -142,6 +156,8 @@ def NAF(
         residual,
         identity_start,
         kwargs,
+        dropout=dropout,
+        linear=linear,
     )
     return Flow(chain, event_shape, context_shape, **kwargs)
 
@@ -157,6 +173,8 @@ def UNAF(
     bound: float = 5.0,
     activation="relu",
     residual: bool = False,
+    dropout: float = 0.0,
+    linear: bool = False,
     identity_start: bool = True,
     **kwargs,
 ) -> Flow:
@@ -184,6 +202,10 @@ def UNAF(
         Activation of the networks.
     residual : bool
         Use residual blocks.
+    dropout : float
+        Share of the hidden units that is dropped at random in training.
+    linear : bool
+        Put learned linear maps of all coordinates between the layers, too.
     identity_start : bool
         Start near the base distribution; otherwise at random.
     **kwargs
@@ -219,6 +241,8 @@ def UNAF(
         residual,
         identity_start,
         kwargs,
+        dropout=dropout,
+        linear=linear,
     )
     return Flow(chain, event_shape, context_shape, **kwargs)
 
@@ -226,10 +250,11 @@ def UNAF(
 def BNAF(
     event_shape,
     context_shape=None,
-    transforms: int = 2,
+    transforms: int = 3,
     units=(16, 16),
     hidden_units=(64, 64),
     activation="relu",
+    linear: bool = False,
     identity_start: bool = True,
     **kwargs,
 ) -> Flow:
@@ -249,6 +274,8 @@ def BNAF(
         Widths of the networks of the context; unused without a context.
     activation : str or callable
         Activation of the networks of the context.
+    linear : bool
+        Put learned linear maps of all coordinates between the layers, too.
     identity_start : bool
         Start near the base distribution; otherwise at random.
     **kwargs
@@ -273,6 +300,8 @@ def BNAF(
     chain = [layers.Standardize(dtype=dtype)]
     for index in range(transforms):
         if index and size > 1:
+            if linear:
+                chain.append(linear_map(dtype))
             chain.append(layers.Reverse(dtype=dtype))
         chain.append(
             layers.BlockAutoregressive(
@@ -296,6 +325,8 @@ def NeuralAutoregressive(
     hidden_units=(128, 128),
     activation="relu",
     residual: bool = False,
+    dropout: float = 0.0,
+    linear: bool = False,
     identity_start: bool = True,
     seed: int | None = None,
     **kwargs,
@@ -325,6 +356,10 @@ def NeuralAutoregressive(
         Activation of the networks.
     residual : bool
         Use residual blocks.
+    dropout : float
+        Share of the hidden units that is dropped at random in training.
+    linear : bool
+        Put learned linear maps of all coordinates between the layers, too.
     identity_start : bool
         Start near the base distribution; otherwise at random.
     seed : int, optional
@@ -354,6 +389,8 @@ def NeuralAutoregressive(
     chain = [layers.Standardize(dtype=dtype)]
     for index in range(transforms):
         if index and size > 1:
+            if linear:
+                chain.append(linear_map(dtype))
             chain.append(layers.Reverse(dtype=dtype))
         chain.append(
             layers.MaskedAutoregressive(
@@ -363,6 +400,7 @@ def NeuralAutoregressive(
                 order=order,
                 passes=passes,
                 residual=residual,
+                dropout=dropout,
                 identity_start=identity_start,
                 seed=None if seed is None else seed + index,
                 dtype=dtype,
