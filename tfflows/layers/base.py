@@ -86,6 +86,11 @@ class BijectorLayer(keras.layers.Layer):
         return False
 
     @property
+    def sequential(self) -> frozenset:
+        """The directions, of "forward" and "inverse", in which coordinates wait for others."""
+        return frozenset()
+
+    @property
     def adapts(self) -> bool:
         """Whether the layer takes anything from data."""
         return type(self).adapt is not BijectorLayer.adapt

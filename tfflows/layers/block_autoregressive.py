@@ -163,6 +163,11 @@ class BlockAutoregressive(BijectorLayer):
             min_slope=self.min_slope,
         )
 
+    @property
+    def sequential(self) -> frozenset:
+        """Latent to data: a root search for each coordinate, in their order."""
+        return frozenset({"forward"})
+
     def get_config(self):
         """Return the constructor's arguments."""
         return {

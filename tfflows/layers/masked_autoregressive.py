@@ -14,6 +14,9 @@ from tfflows.univariates.base import Univariate
 
 __all__ = ["MaskedAutoregressive"]
 
+# Up to so many steps starting the operations costs less than compiling them.
+_FEW_STEPS = 4
+
 
 @keras.saving.register_keras_serializable(package="tfflows")
 class MaskedAutoregressive(BijectorLayer):
@@ -145,6 +148,12 @@ class MaskedAutoregressive(BijectorLayer):
             stack=lambda: self.network.stack(context),
             weights=weights,
         )
+
+    @property
+    def sequential(self) -> frozenset:
+        """Latent to data, unless there are few steps."""
+        steps = 0 if self.network is None else len(set(self.network.input_degrees))
+        return frozenset({"forward"} if steps > _FEW_STEPS else ())
 
     def get_config(self):
         """Return the constructor's arguments, a drawn order as its numbers."""

@@ -80,6 +80,12 @@ class Invert(_Wrapper):
         """Return the inverted bijector."""
         return tfb.Invert(self.layer.bijector(context))
 
+    @property
+    def sequential(self) -> frozenset:
+        """The directions in which coordinates wait for others: those of the layer, exchanged."""
+        other = {"forward": "inverse", "inverse": "forward"}
+        return frozenset(other[direction] for direction in self.layer.sequential)
+
     def latent_shape(self, event_shape):
         """Return the event shape on the latent side."""
         return self.layer.data_shape(event_shape)
@@ -127,6 +133,11 @@ class Unconditional(_Wrapper):
     def data_shape(self, latent_shape):
         """Return the event shape on the data side."""
         return self.layer.data_shape(latent_shape)
+
+    @property
+    def sequential(self) -> frozenset:
+        """The directions in which coordinates wait for others."""
+        return self.layer.sequential
 
     @property
     def bounded(self) -> bool:

@@ -15,7 +15,9 @@ from tfflows.layers.standardize import Standardize
 from tfflows.layers.static import Static
 from tfflows.models import versions
 from tfflows.models.base_distribution import BaseDistribution
+from tfflows.models.by_rows import ROWS, ByRows
 from tfflows.models.density_model import DensityModel
+from tfflows.training.blocks import says_xla
 
 __all__ = ["Flow"]
 
@@ -120,6 +122,7 @@ class Flow(DensityModel):
             StandardNormal(shape, self.variable_dtype) if base is None else base
         )
         self._given_base = base is not None
+        self._may_compile = True
         self.base.check(shape, self.variable_dtype)
         if self.base.is_bounded and any(not isinstance(b, Static) for b in self.bijector_layers):
             warnings.warn(
@@ -209,7 +212,9 @@ class Flow(DensityModel):
 
     def bijector(self, context=None) -> tfb.Bijector:
         """Return the chain of bijectors, latent to data, that the weights describe now."""
-        context = self.embed(context)
+        return self._chain(self.embed(context))
+
+    def _chain(self, context) -> tfb.Bijector:
         chain = [layer.bijector(context) for layer in self.bijector_layers]
         # A chain of nothing would answer in float32 whatever it is asked about.
         return tfb.Chain(chain) if chain else tfb.Identity()
@@ -224,7 +229,10 @@ class Flow(DensityModel):
         context : array or tf.Tensor, optional
             Contexts ``[..., *context_shape]``, the batch of the distribution.
         """
-        bijector, base = self.bijector(context), self.base.distribution
+        return self._over_base(self.bijector(context), context)
+
+    def _over_base(self, bijector, context):
+        base = self.base.distribution
         if context is not None:
             # Each context has its own events, also where no layer makes use of it.
             context = tf.convert_to_tensor(context)
@@ -233,6 +241,71 @@ class Flow(DensityModel):
             if known.rank is not None and known.rank < batch_rank:
                 base = tfd.BatchBroadcast(base, with_shape=tf.shape(context)[:batch_rank])
         return FlowDistribution(base, bijector, name=self.name)
+
+    # Where a layer goes through the coordinates one after the other, the public calls run compiled
+    # programs; inside graphs of others the operations stand as they are.
+
+    def _sequential(self, direction: str) -> bool:
+        """Whether a layer takes one step for each coordinate in a direction, and XLA may run it."""
+        return (
+            self._may_compile
+            and tf.executing_eagerly()
+            and len(self._latent_shape) == len(self.event_shape)
+            and any(direction in layer.sequential for layer in self.bijector_layers)
+        )
+
+    def _by_rows(self, direction, context):
+        embedded = self.embed(context)
+        rank = (
+            0
+            if embedded is None
+            else embedded.shape.rank - (context.shape.rank - len(self.context_shape))
+        )
+        return ByRows(self._chain, embedded, rank, direction, self._latent_shape, self.event_shape)
+
+    def _draw(self, name, function, shape, seed, context):
+        if not self._sequential("forward"):
+            return super()._draw(name, function, shape, seed, context)
+
+        def compiled(shape, seed, context):
+            distribution = self._over_base(self._by_rows("forward", context), context)
+            if name == "sample":
+                return distribution.sample(shape, seed=seed)
+            return distribution.experimental_sample_and_log_prob(shape, seed=seed)
+
+        return self._or_plainly(
+            lambda: super(Flow, self)._draw(f"compiled {name}", compiled, shape, seed, context),
+            lambda: super(Flow, self)._draw(name, function, shape, seed, context),
+        )
+
+    def _by_chunks(self, name, function, x, context, batch_size=None, *shapes):
+        direction = {"forward": "forward", "inverse": "inverse", "log_prob": "inverse"}.get(name)
+        small = batch_size is not None and batch_size < ROWS
+        if small or direction is None or not self._sequential(direction):
+            return super()._by_chunks(name, function, x, context, batch_size, *shapes)
+
+        def compiled(x, context):
+            bijector = self._by_rows(direction, context)
+            if name == "log_prob":
+                return self._over_base(bijector, context).log_prob(x)
+            return bijector.forward(x) if name == "forward" else self._inside(bijector, x)
+
+        return self._or_plainly(
+            lambda: super(Flow, self)._by_chunks(
+                f"compiled {name}", compiled, x, context, batch_size, *shapes
+            ),
+            lambda: super(Flow, self)._by_chunks(name, function, x, context, batch_size, *shapes),
+        )
+
+    def _or_plainly(self, compiled, plainly):
+        """Return what `compiled` returns; if XLA cannot compile it, what `plainly` returns."""
+        try:
+            return compiled()
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+            if not says_xla(error):
+                raise
+            self._may_compile = False
+            return plainly()
 
     # points
 
@@ -273,7 +346,9 @@ class Flow(DensityModel):
         return self._by_chunks("inverse", self._inverse, x, context, batch_size)
 
     def _inverse(self, x, context):
-        bijector, x = self.bijector(context), tf.identity(x)
+        return self._inside(self.bijector(context), tf.identity(x))
+
+    def _inside(self, bijector, x):
         z = bijector.inverse(x)
         if not any(layer.bounded for layer in self.bijector_layers):
             return z

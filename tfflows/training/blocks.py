@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfflows.training.batches import is_no_context
 
-__all__ = ["BLOCK", "Blocks", "block_size", "blocks_of_stream", "has_batch_hooks"]
+__all__ = ["BLOCK", "Blocks", "block_size", "blocks_of_stream", "has_batch_hooks", "says_xla"]
 
 # Beyond some dozens of steps a longer block saves nothing, and callbacks wait for it.
 BLOCK = 64
@@ -101,7 +101,7 @@ class Blocks:
         try:
             logs, tripped = self.program(self.arrays, tuple(block), count)
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
-            if not self.may_fall_back or not _says_xla(error):
+            if not self.may_fall_back or not says_xla(error):
                 raise
             self.may_fall_back = False
             self.program = self._compile(False)
@@ -117,7 +117,8 @@ class Blocks:
         return logs
 
 
-def _says_xla(error) -> bool:
+def says_xla(error) -> bool:
+    """Whether an error is one of XLA's compiler."""
     text = str(error)
     return "XLA" in text or "tf2xla" in text or "compile" in text.lower()
 
