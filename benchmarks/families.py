@@ -4,7 +4,7 @@
 
 Raw parameters are standard normal numbers, another set for each value; the values are spread over
 [-7, 7] (over a circle where the family turns one), beyond the box of most families. Writes
-``results/families.json`` and prints a table of the worst of 200,000 values:
+``results/families.json`` and prints a table of the worst of 100,000 values:
 
 - *round trip*: how far data -> latent -> data ends from where it started. In float32 an answer
   cannot be nearer than the rounding of the latent point allows, so there the error is divided by
@@ -37,7 +37,7 @@ from fits import best_seconds  # noqa: E402
 from tfflows import univariates  # noqa: E402
 
 RESULTS = HERE / "results"
-ROWS, DIMENSIONS = 40_000, 5
+ROWS, DIMENSIONS = 20_000, 5
 
 
 def bend(x, raw):
