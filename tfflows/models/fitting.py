@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfflows.models.keeping import Keeping
 from tfflows.models.streams import checked_stream, collect, errors_of_streams, is_stream
 from tfflows.models.tables import check_table, split_rows
 from tfflows.training.batches import (
@@ -13,7 +14,7 @@ from tfflows.training.batches import (
     steps_in_epoch,
 )
 from tfflows.training.blocks import BLOCK, block_size, blocks_of_stream
-from tfflows.training.trainer import Trainer, check_callback, unpack
+from tfflows.training.trainer import check_callback, unpack
 
 __all__ = ["Fitting"]
 
@@ -22,7 +23,7 @@ _ADAPT_ROWS = 1_000_000
 _EVALUATED_ROWS = 1024
 
 
-class Fitting(Trainer):
+class Fitting(Keeping):
     """The part of a density model that takes tables and datasets from a person."""
 
     @errors_of_streams
