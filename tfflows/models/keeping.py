@@ -1,9 +1,11 @@
 """What keeps a model: files, and programs that run without Python code."""
 
 import os
+from pathlib import Path
 
 import tensorflow as tf
 
+from tfflows.saving.files import write_file
 from tfflows.saving.saved_model import Endpoint, write_saved_model
 from tfflows.training.trainer import Trainer
 
@@ -14,6 +16,59 @@ _FORMATS = {"tf_saved_model": write_saved_model}
 
 class Keeping(Trainer):
     """The part of a density model that writes it down."""
+
+    def save(
+        self,
+        filepath: str | os.PathLike,
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        **kwargs,
+    ) -> None:
+        """Write the model to a ``.keras`` file: architecture, weights and state of the optimizer.
+
+        The file appears as a whole or not at all: a process that is killed while it writes, or a
+        full disk, leaves the file that was there. It carries a checksum, the version of its format
+        and those of the packages; `tfflows.load` checks them, ``keras.models.load_model`` reads
+        the same file.
+
+        Parameters
+        ----------
+        filepath : str or path
+            Name that ends in ``.keras``. Any other is handled as in Keras.
+        overwrite : bool
+            Whether to replace a file of this name.
+        zipped, **kwargs
+            As in Keras.
+
+        Raises
+        ------
+        FileExistsError
+            If the file exists and may not be replaced.
+        ValueError
+            If a part of the model has no name in files, such as a lambda; the message names it.
+        """
+        path = os.fspath(filepath) if isinstance(filepath, (str, os.PathLike)) else ""
+        if zipped is False or not path.endswith(".keras") or "://" in path:
+            super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+            return
+        if not overwrite and Path(path).exists():
+            raise FileExistsError(f"{path} exists; pass overwrite=True to replace it.")
+        self.build()
+        write_file(path, self._label(), lambda aside: super(Keeping, self).save(aside, **kwargs))
+
+    def _label(self) -> dict:
+        """Return what a file says of its model."""
+        history = getattr(self.history, "history", None) if hasattr(self, "history") else None
+        return {
+            "event_shape": self.event_shape,
+            "context_shape": self.context_shape,
+            "parameters": self.count_params(),
+            "training": {
+                "steps": int(self.optimizer.iterations) if self.compiled else 0,
+                "epochs": len(history["loss"]) if history and "loss" in history else None,
+                "last": {key: float(values[-1]) for key, values in (history or {}).items()},
+            },
+        }
 
     def export(
         self, filepath: str | os.PathLike, format: str = "tf_saved_model", verbose: bool = False
