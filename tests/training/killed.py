@@ -1,9 +1,11 @@
 """A training run to be killed, and the one who kills it.
 
-``python killed.py FOLDER RESULT [jit]`` trains a flow with `Resume` in FOLDER and writes its final
-weights to RESULT; it says ``training`` after the first steps. `kills` starts that over and over.
+`kills` starts a process that trains a flow with `Resume`, kills it, and starts it over and over.
+The processes are forks of one that has imported TensorFlow and done nothing with it, which saves
+the seconds that the import takes.
 """
 
+import contextlib
 import os
 import pathlib
 import random
@@ -13,7 +15,8 @@ import sys
 import time
 
 
-def main(folder, result, jit="plain"):
+def train(folder, result, jit="plain"):
+    """Train, say ``training`` after the first steps, and write the final weights."""
     import keras
     import numpy as np
 
@@ -48,16 +51,51 @@ def main(folder, result, jit="plain"):
         ],
     )
     np.savez(result, *flow.get_weights(), loss=history.history["loss"])
-    print(f"done after {len(history.history['loss'])} epochs", flush=True)
 
 
-def start(folder, result, jit):
-    return subprocess.Popen(
-        [sys.executable, __file__, str(folder), str(result), jit],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+def serve():
+    """Fork for each line of stdin a process that trains; say how each ended."""
+    import tfflows  # noqa: F401
+
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            train(*line.split("\t")[:3])
+            os._exit(0)
+        print(child, flush=True)
+        _, status = os.waitpid(child, 0)
+        print("ended", os.waitstatus_to_exitcode(status), flush=True)
+
+
+class Forks:
+    """The process that forks, seen from the one who kills."""
+
+    def __enter__(self):
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, "serve"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()
+
+    def start(self, folder, result, jit):
+        """Begin to train, and return the number of the process once it does."""
+        print(folder, result, jit, "", sep="\t", file=self.process.stdin, flush=True)
+        child = int(self.process.stdout.readline())
+        assert self.process.stdout.readline() == "training\n"
+        return child
+
+    def code(self):
+        """Wait for the end, and return the exit code."""
+        word, code = self.process.stdout.readline().split()
+        assert word == "ended"
+        return int(code)
 
 
 def differing(one, other):
@@ -76,35 +114,33 @@ def kills(room, number, jit="plain", seed=0, span=0.4):
     """
     room, rng = pathlib.Path(room), random.Random(seed)
     whole = room / "whole.npz"
-    process = start(room / "whole", whole, jit)
-    assert process.stdout.readline() == "training\n"
-    begin = time.perf_counter()
-    process.wait()
-    seen = {"seconds of training": round(time.perf_counter() - begin, 2)}
-    seen.update({"kills": 0, "kills while writing": 0, "runs": 0, "starts": 0, "differing": []})
-    ended = True
-    # The last run must end, too: its weights are the ones to compare.
-    while seen["kills"] < number or not ended:
-        run = seen["runs"]
-        folder, result = room / f"run{run}", room / f"run{run}.npz"
-        process = start(folder, result, jit)
-        seen["starts"] += 1
-        assert process.stdout.readline() == "training\n"
-        if seen["kills"] < number:
-            time.sleep(rng.uniform(0.0, span))
-            # A write takes a thousandth of a second; every second kill waits for one.
-            while seen["kills"] % 2 and process.poll() is None and not _writes(folder):
-                pass
-            process.send_signal(signal.SIGKILL)
-        code = process.wait()
-        ended = code == 0
-        if code == -signal.SIGKILL:
-            seen["kills"] += 1
-            seen["kills while writing"] += _writes(folder)
-        else:
-            assert code == 0, code
-            seen["runs"] += 1
-            seen["differing"] += differing(whole, result)
+    seen = {"kills": 0, "kills while writing": 0, "runs": 0, "starts": 0, "differing": []}
+    with Forks() as forks:
+        forks.start(room / "whole", whole, jit)
+        assert forks.code() == 0
+        ended = True
+        # The last run must end, too: its weights are the ones to compare.
+        while seen["kills"] < number or not ended:
+            run = seen["runs"]
+            folder, result = room / f"run{run}", room / f"run{run}.npz"
+            child = forks.start(folder, result, jit)
+            seen["starts"] += 1
+            if seen["kills"] < number:
+                time.sleep(rng.uniform(0.0, span))
+                # A write takes a thousandth of a second; every second kill waits for one.
+                while seen["kills"] % 2 and not (_writes(folder) or result.exists()):
+                    pass
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+            code = forks.code()
+            ended = code == 0
+            if code == -signal.SIGKILL:
+                seen["kills"] += 1
+                seen["kills while writing"] += _writes(folder)
+            else:
+                assert code == 0, code
+                seen["runs"] += 1
+                seen["differing"] += differing(whole, result)
     return seen
 
 
@@ -113,7 +149,7 @@ def _writes(folder):
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "kill":
-        print(kills(sys.argv[2], int(sys.argv[3]), *sys.argv[4:5]))
+    if sys.argv[1] == "serve":
+        serve()
     else:
-        main(*sys.argv[1:])
+        print(kills(sys.argv[1], int(sys.argv[2]), *sys.argv[3:4]))
