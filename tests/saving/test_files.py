@@ -128,6 +128,13 @@ class TestWriting:
         assert file.read_bytes() == content
         assert [path.name for path in file.parent.iterdir()] == ["flow.keras"]
 
+    def test_a_link_goes_on_pointing_where_it_does(self, flow, file, tmp_path):
+        (tmp_path / "link.keras").symlink_to(file)
+        file.write_bytes(b"old")
+        flow.save(tmp_path / "link.keras")
+        assert (tmp_path / "link.keras").is_symlink()
+        same_numbers(tfflows.load(file), flow)
+
     def test_a_file_is_not_replaced_against_the_will(self, flow, file):
         with pytest.raises(FileExistsError, match="overwrite=True"):
             flow.save(file, overwrite=False)
@@ -359,6 +366,15 @@ class TestHostile:
                 continue
             # What is gone was of no consequence.
             same_numbers(loaded, flow)
+
+    def test_a_part_that_would_fill_the_memory(self, file):
+        with zipfile.ZipFile(file) as archive:
+            config = archive.read("config.json")
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("config.json", config)
+            archive.writestr("model.weights.h5", bytes(1 << 27))
+        with pytest.raises(ValueError, match=r"flow\.keras holds a part that would swell"):
+            tfflows.load(file)
 
     def test_a_newer_format_asks_for_an_upgrade(self, flow, tmp_path, monkeypatch):
         monkeypatch.setattr(files, "FORMAT", files.FORMAT + 1)

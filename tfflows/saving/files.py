@@ -30,6 +30,7 @@ _MARK = b"tfflows "
 _DIGEST = 64
 _END = struct.Struct("<4s4H2LH")  # the last entry of a zip archive without a comment
 _END_MARK = b"PK\x05\x06"
+_SWELLS = 100  # no array of weights is packed as densely as this
 _PACKAGES = ("tfflows", "keras", "tensorflow", "tensorflow-probability", "numpy")
 
 
@@ -55,6 +56,7 @@ def replacing(path: Path) -> Iterator[Path]:
     path : Path
         The file to write. Its folder must exist.
     """
+    path = Path(os.path.realpath(path))  # a link goes on pointing where it does
     aside = path.with_name(f".{path.stem}-{secrets.token_hex(8)}{path.suffix}")
     try:
         yield aside
@@ -192,10 +194,14 @@ def _comments(path: Path) -> list[bytes]:
         raise ValueError(f"{path} is no .keras file, or its end is missing.")
     try:
         with zipfile.ZipFile(path) as archive:
-            return [member.comment for member in archive.infolist()] or [b"nothing"]
+            members = archive.infolist()
     # Whatever a directory of nonsense makes its reader stumble over.
     except Exception as error:
         raise ValueError(_damaged(path, f"{error}")) from error
+    for member in members:
+        if member.file_size > max(_SWELLS * member.compress_size, 1 << 26):
+            raise ValueError(f"{path} holds a part that would swell to {member.file_size:,} bytes.")
+    return [member.comment for member in members] or [b"nothing"]
 
 
 def _damaged(path: Path, why: str) -> str:

@@ -117,7 +117,8 @@ class Resume(keras.callbacks.Callback):
         self._others = stateful(callbacks)
         run["callbacks"] = [type(callback).__name__ for callback in self._others]
         self._run, self._found = run, None
-        model.optimizer.build(model.trainable_variables)
+        with model.distribute_strategy.scope():
+            model.optimizer.build(model.trainable_variables)
         if not self.path.exists():
             return None
         content, arrays = read_checkpoint(self.path)
