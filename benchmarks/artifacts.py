@@ -1,12 +1,14 @@
 """Files and SavedModels of every example of the registry, read back in processes of their own.
 
     python benchmarks/artifacts.py [--only NAME ...] [--at-once 20] [--json FILE]
+    python benchmarks/artifacts.py --sizes
 
 For each flow and model of ``tests/registry.py``, without and with a context, its weights moved at
 random: the ``.keras`` file is loaded in a new process, the SavedModel in one where tfflows,
 TensorFlow Probability and Keras are hidden. Both score the same events and draw with the same seed.
 The table shows the worst difference from the model that was written, as
-max |found - given| / max(1, |given|), the sizes in kilobytes, and seconds to write.
+max |found - given| / max(1, |given|), the sizes in kilobytes, and seconds to write. `--sizes` shows
+how the sizes of larger flows grow with the number of weights.
 """
 
 import argparse
@@ -23,6 +25,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
+import tfflows
 from tests.properties.subject import Subject
 from tests.registry import EVERY
 
@@ -31,6 +34,15 @@ READERS = (
     [sys.executable, "-m", "tests.saving.read_files"],
     [sys.executable, str(ROOT / "tests" / "saving" / "read_served.py")],
 )
+
+
+LARGER = {
+    "MAF, D 2, hidden 128,128": lambda: tfflows.MAF(2, hidden_units=(128, 128)),
+    "MAF, D 21, hidden 256,256": lambda: tfflows.MAF(21, hidden_units=(256, 256)),
+    "MAF, D 63, hidden 512,512": lambda: tfflows.MAF(63, hidden_units=(512, 512)),
+    "NSF, D 8, hidden 256,256": lambda: tfflows.NSF(8, hidden_units=(256, 256)),
+    "CouplingNSF, D 8, hidden 256,256": lambda: tfflows.CouplingNSF(8, hidden_units=(256, 256)),
+}
 
 
 def size(path: pathlib.Path) -> int:
@@ -130,13 +142,47 @@ def table(rows) -> str:
     return "\n".join(lines)
 
 
+def sizes() -> str:
+    """Return the sizes of the artifacts of larger flows as a table in Markdown."""
+    lines = [
+        "| flow | parameters | 4 bytes each, kB | .keras kB | .keras with Adam kB "
+        "| SavedModel variables kB | SavedModel program kB | export s |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name, make in LARGER.items():
+        flow = make()
+        with tempfile.TemporaryDirectory() as room:
+            folder = pathlib.Path(room)
+            flow.save(folder / "plain.keras")
+            started = time.perf_counter()
+            flow.export(folder / "served")
+            seconds = time.perf_counter() - started
+            flow.compile("adam")
+            flow.optimizer.build(flow.trainable_variables)
+            flow.save(folder / "adam.keras")
+            parts = (
+                4 * flow.count_params(),
+                size(folder / "plain.keras"),
+                size(folder / "adam.keras"),
+                size(folder / "served" / "variables" / "variables.data-00000-of-00001"),
+                size(folder / "served" / "saved_model.pb"),
+            )
+        cells = [f"{part / 1000:,.0f}" for part in parts]
+        lines.append(f"| {name} | {flow.count_params():,} | {' | '.join(cells)} | {seconds:.1f} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", help="names of examples (default: all)")
     parser.add_argument("--at-once", type=int, default=20, help="examples for one pair of readers")
     parser.add_argument("--json", help="file for the rows")
+    parser.add_argument("--sizes", action="store_true", help="sizes of larger flows")
     arguments = parser.parse_args()
+    if arguments.sizes:
+        print(sizes())
+        return
     cases = [
         (name, conditional)
         for name, example in EVERY.items()

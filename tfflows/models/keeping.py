@@ -64,7 +64,7 @@ class Keeping(Trainer):
             "context_shape": self.context_shape,
             "parameters": self.count_params(),
             "training": {
-                "steps": int(self.optimizer.iterations) if self.compiled else 0,
+                "steps": int(self.optimizer.iterations.numpy()) if self.compiled else 0,
                 "epochs": len(history["loss"]) if history and "loss" in history else None,
                 "last": {key: float(values[-1]) for key, values in (history or {}).items()},
             },

@@ -196,7 +196,7 @@ class Resume(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Write the file, if it is time or the end."""
         self._partial = self._found = None
-        self._first_step = int(self.model.optimizer.iterations)
+        self._first_step = int(self.model.optimizer.iterations.numpy())
         finished = self.model.stop_training or epoch + 1 >= self.params["epochs"]
         if finished or time.perf_counter() >= self._write_again:
             self._write(Position(epoch + 1), finished=bool(self.model.stop_training))

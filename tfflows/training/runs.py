@@ -23,7 +23,7 @@ def describe_run(model, **settings) -> dict:
     config = optimizer.get_config()
     # A number in here is where the rate stands now; that of a run that goes on is in its file.
     rate = config.pop("learning_rate", None)
-    fresh = int(optimizer.iterations) == 0 and isinstance(rate, float)
+    fresh = int(optimizer.iterations.numpy()) == 0 and isinstance(rate, float)
     description = {
         "model": _sum_of_config(model),
         "weights": [[list(v.shape), str(v.dtype)] for v in model.variables],
