@@ -23,6 +23,7 @@ from tfflows import (
     univariates,
 )
 from tfflows.models import DensityModel, DistributionModel, Flow
+from tfflows.saving.files import load
 from tfflows.zoo import (
     BNAF,
     BPF,
@@ -74,6 +75,7 @@ __all__ = [
     "datasets",
     "distributions",
     "layers",
+    "load",
     "losses",
     "metrics",
     "models",

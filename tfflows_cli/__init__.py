@@ -1,4 +1,4 @@
-"""The command ``tfflows``: fit a density to a table, sample from it and score rows with it.
+"""The command ``tfflows``: fit a density to a table, sample from it, score rows, export it.
 
 Only the standard library is imported here, so that ``tfflows --help`` answers at once; a command
 imports TensorFlow when it runs.
@@ -42,8 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             from tfflows_cli.fit import run
         elif arguments.command == "sample":
             from tfflows_cli.sample import run
-        else:
+        elif arguments.command == "score":
             from tfflows_cli.score import run
+        elif arguments.command == "export":
+            from tfflows_cli.export import run
+        else:
+            from tfflows_cli.info import run
         run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:

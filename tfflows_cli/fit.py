@@ -13,7 +13,13 @@ import numpy as np
 from tfflows_cli.errors import CommandError
 from tfflows_cli.quiet import quiet_import
 from tfflows_cli.recipe import Recipe, check_model
-from tfflows_cli.schema import MODEL_FILE, Schema, check_resolution, is_fit_folder
+from tfflows_cli.schema import (
+    MODEL_FILE,
+    RESUME_FILE,
+    Schema,
+    check_resolution,
+    is_fit_folder,
+)
 from tfflows_cli.source import Source, open_source
 from tfflows_cli.version import version
 
@@ -23,10 +29,13 @@ _PARTS = ("train", "val", "test")
 
 
 def run(arguments: Namespace) -> None:
-    """Fit a flow and write its folder."""
+    """Fit a flow, or go on with a fit, and write its folder."""
     check_model(arguments)
     source = open_source(arguments)
     folder = _output_folder(arguments, source.name)
+    if arguments.resume and _is_complete(folder):
+        print(f"the fit in the folder {folder} is complete; there is nothing to go on with")
+        return
     schema = Schema.of(source.table, _columns(arguments, source), arguments.context)
     check_resolution(source.table, schema)
     inputs = source.encode(schema)
@@ -44,7 +53,9 @@ def run(arguments: Namespace) -> None:
     flow = build_flow(arguments, len(schema.columns), schema.context_width)
     _announce(arguments, source, schema, inputs, flow)
     started = time.perf_counter()
-    history, best = train(flow, recipe, inputs["train"], inputs["val"], arguments.quiet)
+    history, best = train(
+        flow, recipe, inputs["train"], inputs["val"], arguments.quiet, folder, arguments.resume
+    )
     seconds = time.perf_counter() - started
 
     nll = {part: mean_nll(flow, *inputs[part]) for part in _PARTS}
@@ -70,6 +81,7 @@ def run(arguments: Namespace) -> None:
     }
     (folder / METRICS_FILE).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     pictures = _draw(flow, folder, schema, inputs["test"], history, truth["entropy_nats"])
+    (folder / RESUME_FILE).unlink(missing_ok=True)
     files = ", ".join((MODEL_FILE, "schema.json", METRICS_FILE, *pictures))
     print(f"wrote {files} to the folder {folder}")
 
@@ -86,12 +98,18 @@ def _output_folder(arguments: Namespace, name: str) -> Path:
     folder = Path(arguments.out or f"{name}-{arguments.flow}")
     if folder.exists() and not folder.is_dir():
         raise CommandError(f"{folder} is a file; choose a folder with --out")
-    if folder.is_dir() and any(folder.iterdir()) and not is_fit_folder(folder):
+    ours = is_fit_folder(folder) or (folder / RESUME_FILE).is_file()
+    if folder.is_dir() and any(folder.iterdir()) and not ours:
         raise CommandError(
             f"{folder} holds other files and was not written by tfflows fit; "
             "choose another folder with --out"
         )
     return folder
+
+
+def _is_complete(folder: Path) -> bool:
+    """Whether a fit into the folder came to its end, and none after it was interrupted."""
+    return (folder / METRICS_FILE).is_file() and not (folder / RESUME_FILE).is_file()
 
 
 def _truth(source: Source, schema: Schema) -> dict[str, float | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+FORMATS = ("tf_saved_model",)
 FLOWS = ("nsf", "coupling-nsf", "maf", "iaf", "realnvp", "nice")
 
 _EXAMPLES = """\
@@ -12,13 +13,17 @@ examples:
   tfflows fit table.csv --columns height,weight --context sex,age --out people
   tfflows sample people -n 1000 --context "sex=f,age=40" -o drawn.csv
   tfflows score people new.csv -o scores.csv
+  tfflows fit table.csv --out people --resume
+  tfflows export people --format tf_saved_model
+  tfflows info people
 """
 
 _FIT = """\
 Fit a normalizing flow by maximum likelihood, stop early on the validation rows and keep the
 best weights. All log-likelihoods are in nats per row, in the units of the data. Writes to the
 output folder: model.keras, schema.json (columns and categories), metrics.json, history.png, and
-density.png (two columns without context) or pairs.png.
+density.png (two columns without context) or pairs.png. While it trains, resume.ckpt there holds
+the state of the training.
 """
 
 _DATA = """\
@@ -61,6 +66,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_fit(commands)
     _add_sample(commands)
     _add_score(commands)
+    _add_export(commands)
+    _add_info(commands)
     return parser
 
 
@@ -69,6 +76,12 @@ def _add_fit(commands) -> None:
     fit.add_argument("data", metavar="DATA", help=_DATA)
     fit.add_argument(
         "-o", "--out", metavar="DIR", help="output folder (default: DATA-FLOW in this folder)"
+    )
+    fit.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with a fit into this folder that was interrupted, to the same weights; "
+        "where there is none, begin",
     )
 
     data = fit.add_argument_group("data")
@@ -189,6 +202,34 @@ def _add_score(commands) -> None:
         help=".csv or .npy file (default: CSV on stdout)",
     )
     score.add_argument("--key", help="array to read from an .npz file that holds several")
+
+
+_EXPORT = """\
+Write a fitted flow as programs that run where tfflows is not installed. tf_saved_model: a
+SavedModel with the signatures log_prob (also serving_default), sample, sample_and_log_prob,
+forward and inverse, for TensorFlow and TensorFlow Serving.
+"""
+
+
+def _add_export(commands) -> None:
+    export = commands.add_parser(
+        "export", help="write a fitted flow for a server", description=_EXPORT
+    )
+    export.add_argument("model", metavar="DIR", help="folder that tfflows fit wrote, or its file")
+    export.add_argument(
+        "--format", choices=FORMATS, default=FORMATS[0], help=f"format (default: {FORMATS[0]})"
+    )
+    export.add_argument("-o", "--out", metavar="DIR", help="folder to write (default: DIR/FORMAT)")
+
+
+def _add_info(commands) -> None:
+    info = commands.add_parser(
+        "info",
+        help="say what a file holds",
+        description="Check a file and say what it holds: architecture, shapes, weights, training, "
+        "versions.",
+    )
+    info.add_argument("model", metavar="FILE", help=".keras file, or folder that tfflows fit wrote")
 
 
 def _words(text: str) -> tuple[str, ...]:

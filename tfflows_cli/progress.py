@@ -26,12 +26,13 @@ class Progress(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         """Start the clock."""
         self.started = time.perf_counter()
-        self.best = (float("inf"), 0)
         self.shown = True
 
     def on_epoch_end(self, epoch, logs=None):
         """Show the losses of the epoch."""
-        self.best = min(self.best, (logs["val_loss"], epoch + 1))
+        past = self.model.history.history.get("val_loss", [])
+        losses = [*past[:epoch], logs["val_loss"]]
+        self.best = min((loss, number + 1) for number, loss in enumerate(losses))
         self.line = (
             f"epoch {epoch + 1}/{self.epochs}  train {logs['loss']:.4f}  "
             f"val {logs['val_loss']:.4f}  best {self.best[0]:.4f} in epoch {self.best[1]}  "

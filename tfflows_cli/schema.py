@@ -15,6 +15,7 @@ from tfflows_cli.version import version
 
 SCHEMA_FILE = "schema.json"
 MODEL_FILE = "model.keras"
+RESUME_FILE = "resume.ckpt"
 _FORMAT = "tfflows-fit"
 _VERSION = 1
 _MOST_CATEGORIES = 1000

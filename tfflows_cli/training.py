@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -36,9 +37,15 @@ def build_flow(arguments: Namespace, width: int, context_width: int | None):
 
 
 def train(
-    flow, recipe: Recipe, rows: Rows, validation: Rows, quiet: bool
+    flow, recipe: Recipe, rows: Rows, validation: Rows, quiet: bool, folder: Path, resume: bool
 ) -> tuple[dict[str, list[float]], int]:
-    """Train, restore the best weights, and return the history and the best epoch (from 1)."""
+    """Train, restore the best weights, and return the history and the best epoch (from 1).
+
+    The state of the training is kept in the folder; with `resume`, it goes on from there.
+    """
+    keep = tfflows.training.Resume(folder, share=0.02)
+    if not resume:
+        keep.path.unlink(missing_ok=True)
     x, context = rows
     steps = recipe.epochs * -(-len(x) // recipe.batch_size)
     # Large first steps followed by a fall to zero reach a better optimum than any constant rate.
@@ -58,7 +65,7 @@ def train(
         batch_size=recipe.batch_size,
         validation_data=validation[0] if context is None else validation,
         validation_batch_size=2048,
-        callbacks=[stop] if quiet else [stop, Progress(recipe.epochs)],
+        callbacks=[keep, stop] if quiet else [keep, stop, Progress(recipe.epochs)],
         verbose=0,
     )
     curves = {key: [float(value) for value in history.history[key]] for key in ("loss", "val_loss")}

@@ -50,17 +50,28 @@ def named(tmp_path_factory):
 @pytest.mark.slow
 def test_the_code_runs_in_order(named):
     test = named["data"].test
-    again = keras.models.load_model(named["folder"] / "flow.keras")
-    np.testing.assert_allclose(again.log_prob(test), named["flow"].log_prob(test), rtol=1e-5)
+    flow, again = named["flow"], keras.models.load_model(named["folder"] / "flow.keras")
+    np.testing.assert_allclose(again.log_prob(test), named["again"].log_prob(test), rtol=1e-5)
     assert len(named["model"].trainable_weights) == 18
     assert -np.mean(named["td"].log_prob(test)) < 1.8
     base = tfd.MultivariateNormalDiag(loc=[0.0, 0.0])
-    assert isinstance(named["flow"].bijector_layers[0], named["Rotate"])
-    np.testing.assert_allclose(named["flow"].log_prob(test), base.log_prob(test), atol=1e-3)
+    assert isinstance(flow.bijector_layers[0], named["Rotate"])
+    np.testing.assert_allclose(again.log_prob(test), base.log_prob(test), atol=1e-3)
+    assert np.mean(flow.log_prob(test)) > np.mean(base.log_prob(test)) + 0.1
+    served = named["served"]
+    found = served.log_prob(test)["log_prob"]
+    np.testing.assert_allclose(found, flow.log_prob(test), rtol=1e-5, atol=1e-6)
+    drawn = served.sample(n=1000, seed=0)["x"]
+    np.testing.assert_allclose(drawn, flow.sample(1000, seed=0), rtol=1e-5, atol=1e-6)
+    assert (named["folder"] / "run" / "resume.ckpt").is_file()
     lazy = named["LazyGaussian"]()
     assert lazy.sample(3, context=np.zeros([5, 8], np.float32)).shape == (3, 5)
     written = sorted(path.name for path in named["folder"].iterdir())
-    assert written == ["density.png", "fit.gif", "flow.keras", "flow.weights.h5"]
+    written_by_pictures = {"density.png", "fit.gif"}
+    trained = ["checkpoint", "flow.keras", "run", "served"]
+    expected = [*trained, "trained-1.data-00000-of-00001", "trained-1.index"]
+    assert [name for name in written if name not in written_by_pictures] == expected
+    assert written_by_pictures <= set(written)
 
 
 @pytest.mark.slow
@@ -75,7 +86,7 @@ def test_set_up_commands():
 
 def test_the_commands_have_the_options_they_use():
     commands = [row.split("&& ")[-1] for row in shell_lines() if "tfflows" in row]
-    assert len(commands) == 5
+    assert len(commands) == 11
     for command in commands:
         program, *arguments = shlex.split(command)
         assert program == "tfflows"

@@ -3,9 +3,12 @@
 import csv
 import json
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+import tfflows
 from tfflows import datasets
 from tfflows_cli import main
 from tfflows_cli.schema import Schema
@@ -329,9 +332,90 @@ def test_a_damaged_model_is_named(moons, tmp_path, capsys):
     copy = tmp_path / "copy"
     shutil.copytree(moons, copy)
     (copy / "model.keras").write_bytes(b"junk")
-    _fails(["sample", copy], "model.keras cannot be loaded", capsys)
+    _fails(["sample", copy], "model.keras is no .keras file", capsys)
     (copy / "model.keras").unlink()
     _fails(["sample", copy], "no model.keras; fit it again", capsys)
+
+
+class _Interrupt(keras.callbacks.Callback):
+    follows_blocks = True
+
+    def __init__(self, calls):
+        super().__init__()
+        self.calls = calls
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.calls -= 1
+        if self.calls == 0:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_fit_goes_on_to_the_same_weights(tmp_path, monkeypatch, capsys):
+    argv = ["fit", "moons", "--rows", "3000", *SMALL, "--batch-size", "16"]
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert main([*argv, "--out", str(whole), "--resume"]) == 0
+    fit = tfflows.Flow.fit
+
+    def interrupted(self, *args, callbacks, **kwargs):
+        callbacks[0].share = 1.0
+        return fit(self, *args, callbacks=[*callbacks, _Interrupt(4)], **kwargs)
+
+    monkeypatch.setattr(tfflows.Flow, "fit", interrupted)
+    assert main([*argv, "--out", str(parts)]) == 130
+    monkeypatch.undo()
+    assert {path.name for path in parts.iterdir()} == {"resume.ckpt"}
+    _fails([*argv, "--out", parts, "--batch-size", "32", "--resume"], "another run", capsys)
+    assert main([*argv, "--out", str(parts), "--resume"]) == 0
+    one, other = (tfflows.load(folder) for folder in (whole, parts))
+    for w, v in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(w, v)
+    metrics = [json.loads((folder / "metrics.json").read_text()) for folder in (whole, parts)]
+    assert metrics[0]["history"] == metrics[1]["history"]
+    assert not (parts / "resume.ckpt").exists()
+    capsys.readouterr()
+    assert main([*argv, "--out", str(parts), "--resume"]) == 0
+    assert "is complete" in capsys.readouterr().out
+
+
+def test_export_writes_a_folder_for_a_server(people, tmp_path, capsys):
+    assert main(["export", str(people / "fit"), "-o", str(tmp_path / "served")]) == 0
+    shown = capsys.readouterr().out
+    assert "columns height, weight" in shown and "kind (category: ant, bee)" in shown
+    served = tf.saved_model.load(str(tmp_path / "served"))
+    flow = tfflows.load(people / "fit")
+    x, context = np.array([[150.0, 30.0]], "float32"), np.array([[1.0, 0.0, 30.0]], "float32")
+    score = served.signatures["serving_default"](x=tf.constant(x), context=tf.constant(context))
+    np.testing.assert_allclose(score["log_prob"], flow.log_prob(x, context=context), rtol=1e-6)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").touch()
+    _fails(["export", people / "fit", "-o", tmp_path / "other"], "something else", capsys)
+    _fails(["export", tmp_path / "nowhere"], "there is no folder", capsys)
+
+
+def test_info_says_what_a_folder_and_a_file_hold(people, moons, tmp_path, capsys):
+    assert main(["info", str(people / "fit")]) == 0
+    shown = capsys.readouterr().out
+    for part in (
+        "checksum right",
+        f"tfflows {tfflows.__version__}",
+        "Flow, events (2,), context (3,), float32",
+        "MaskedAutoregressive(Affine)",
+        "StandardNormal",
+        "30 epochs in the last fit",
+        "columns  height, weight",
+        "kind (category: ant, bee)",
+        "nats per row",
+    ):
+        assert part in shown, shown
+    flow = tfflows.Flow([tfflows.layers.Shift()], event_shape=2)
+    flow.save(tmp_path / "flow.keras")
+    assert main(["info", str(tmp_path / "flow.keras")]) == 0
+    shown = capsys.readouterr().out
+    assert "2 numbers in 1 arrays" in shown and "none that the file tells of" in shown
+    content = (tmp_path / "flow.keras").read_bytes()
+    (tmp_path / "flow.keras").write_bytes(content[:-1])
+    _fails(["info", tmp_path / "flow.keras"], "flow.keras is no .keras file", capsys)
+    _fails(["info", tmp_path / "nowhere.keras"], "there is no file", capsys)
 
 
 @pytest.mark.slow

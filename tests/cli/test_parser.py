@@ -23,7 +23,16 @@ assert "numpy" not in sys.modules
 
 
 @pytest.mark.parametrize(
-    "argv", [["--help"], ["--version"], ["fit", "--help"], ["sample", "-h"], ["score", "-h"]]
+    "argv",
+    [
+        ["--help"],
+        ["--version"],
+        ["fit", "--help"],
+        ["sample", "-h"],
+        ["score", "-h"],
+        ["export", "-h"],
+        ["info", "-h"],
+    ],
 )
 def test_help_and_version_do_not_import_tensorflow_and_are_quick(argv):
     command = [sys.executable, "-c", _WITHOUT_TENSORFLOW, *argv]
@@ -58,6 +67,7 @@ def _help(argv):
         (["fit"], "required: DATA (see tfflows fit --help)"),
         (["fly"], "invalid choice: 'fly'"),
         (["fit", "moons", "--flow", "gan"], "invalid choice: 'gan'"),
+        (["export", "moons-nsf", "--format", "onnx"], "(choose from"),
         (["fit", "moons", "--epochs", "0"], "whole number of at least 1; got '0'"),
         (["fit", "moons", "--hidden", "64,x"], "whole number of at least 1; got 'x'"),
         (["fit", "moons", "--split", "0.9,0.2"], "positive shares of sum 1"),

@@ -51,6 +51,11 @@ class DistributionModel(DensityModel):
 
     Notes
     -----
+    A ``tf.train.Checkpoint`` of a distribution that was trained with TFP alone is read into the
+    same distribution, built anew, before or after the model is made of it:
+    ``tf.train.Checkpoint(flow=td).read(path)``. Orders and masks that TFP draws at random are not
+    part of checkpoints: seed NumPy before building the network as it was seeded then.
+
     TFP keeps the results of bijectors in one global cache. The model, and what its
     ``distribution()`` returns, ask about a fresh tensor each time and so follow the weights. A call
     of your own distribution object on a tensor that it has seen before training is answered from

@@ -1,10 +1,21 @@
 """Keras's `fit`, `evaluate` and `predict` for densities: contexts, weights, adaptation, checks."""
 
+import math
+
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfflows.models.streams import checked_stream, collect, errors_of_streams, is_stream
+from tfflows.models.keeping import Keeping
+from tfflows.models.streams import (
+    advanced,
+    checked_stream,
+    collect,
+    errors_of_streams,
+    first_of_stream,
+    is_stream,
+    steps_of_stream,
+)
 from tfflows.models.tables import check_table, split_rows
 from tfflows.training.batches import (
     batch_stream,
@@ -13,7 +24,9 @@ from tfflows.training.batches import (
     steps_in_epoch,
 )
 from tfflows.training.blocks import BLOCK, block_size, blocks_of_stream
-from tfflows.training.trainer import Trainer, check_callback, unpack
+from tfflows.training.resume import Position, Resume
+from tfflows.training.runs import describe_run, sum_of
+from tfflows.training.trainer import check_callback, unpack
 
 __all__ = ["Fitting"]
 
@@ -22,7 +35,7 @@ _ADAPT_ROWS = 1_000_000
 _EVALUATED_ROWS = 1024
 
 
-class Fitting(Trainer):
+class Fitting(Keeping):
     """The part of a density model that takes tables and datasets from a person."""
 
     @errors_of_streams
@@ -102,14 +115,22 @@ validation_batch_size, validation_freq
         if not self.compiled:
             raise ValueError("Call compile(optimizer) before fit().")
         self.build()
-        callbacks = [check_callback(callback) for callback in _listed(callbacks)]
+        callbacks = _in_order([check_callback(callback) for callback in _listed(callbacks)])
+        resume = callbacks[-1] if callbacks and isinstance(callbacks[-1], Resume) else None
         seed_of_split = 0 if seed is None else seed
-        if seed is None:
-            seed = int(np.random.randint(2**31 - 1))
+        # Drawn in any case, so that a run that goes on leaves NumPy's state as a new one does.
+        drawn = int(np.random.randint(2**31 - 1)) if seed is None else seed
+        run = {
+            "seed": seed,
+            "batch_size": batch_size or 32,
+            "shuffle": shuffle,
+            "initial_epoch": initial_epoch,
+            "steps_per_epoch": steps_per_epoch,
+            "validation_split": validation_split,
+        }
         common = {
             "epochs": epochs,
             "verbose": verbose,
-            "initial_epoch": initial_epoch,
             "validation_steps": validation_steps,
             "validation_freq": validation_freq,
         }
@@ -131,23 +152,44 @@ validation_batch_size, validation_freq
             data = check_table(self, None, None, None, "x")
             stream = checked_stream(self, x)
             fed = {"x": stream, "steps_per_epoch": steps_per_epoch, "shuffle": False}
+            at = Position(initial_epoch)
+            if resume is not None:
+                data_sum = sum_of(*first_of_stream(stream))
+                at = self._resumed(resume, run, drawn, data_sum, callbacks, at, epochs)
             if stream is not x and self.takes_blocks(callbacks):
                 fed["x"] = self._stream_in_blocks(stream, steps_per_epoch, epochs - initial_epoch)
+            if resume is not None:
+                steps = steps_per_epoch or steps_of_stream(stream)
+                in_blocks = fed["x"] is not stream
+                calls = math.ceil(steps / self.steps_per_execution)
+                fed["x"] = advanced(
+                    fed["x"],
+                    at.epoch - initial_epoch,
+                    at.call,
+                    calls,
+                    1 if in_blocks else self.steps_per_execution,
+                    goes_on=steps_per_epoch is not None,
+                )
+                fed["steps_per_epoch"] = steps
         else:
             data = check_table(self, x, _one_of(y, context), sample_weight, "x", whole=True)
             if validation_split and validation_data is None:
                 data, validation_data = split_rows(data, validation_split, seed_of_split)
+            at = Position(initial_epoch)
+            if resume is not None:
+                at = self._resumed(resume, run, drawn, sum_of(*data), callbacks, at, epochs)
             if self.needs_adapt:
                 self.adapt(*data)
             self._look_at(*data[:2])
             fed = self._feed(
                 data,
                 batch_size or 32,
-                seed,
+                drawn if resume is None else run["seed"],
                 shuffle,
                 range(initial_epoch, epochs),
                 steps_per_epoch,
                 callbacks,
+                at,
             )
         if validation_data is not None:
             size = validation_batch_size or max(batch_size or 32, _EVALUATED_ROWS)
@@ -156,12 +198,25 @@ validation_batch_size, validation_freq
         callbacks = [_Epochs(self.progress), *callbacks]
         try:
             return super().fit(
-                **fed, callbacks=callbacks, validation_data=validation_data, **common
+                **fed,
+                callbacks=callbacks,
+                validation_data=validation_data,
+                initial_epoch=at.epoch,
+                **common,
             )
         finally:
             self._training_data = None
 
-    def _feed(self, data, batch_size, seed, shuffle, epochs, steps_per_epoch, callbacks):
+    def _resumed(self, resume, run, drawn, data, callbacks, start, epochs) -> Position:
+        """Return where an interrupted run stopped, its weights restored; `start` of a new one."""
+        run.update(describe_run(self, data=data))
+        others = [callback for callback in callbacks if callback is not resume]
+        at = resume.open(self, run, others) or start
+        if run["seed"] is None:
+            run["seed"] = drawn
+        return Position(min(at.epoch, max(epochs, start.epoch)), at.call)
+
+    def _feed(self, data, batch_size, seed, shuffle, epochs, steps_per_epoch, callbacks, at):
         x = data[0]
         tensors = tuple(None if a is None else tf.convert_to_tensor(a) for a in data)
         steps = steps_in_epoch(len(x), batch_size)
@@ -173,9 +228,17 @@ validation_batch_size, validation_freq
             fill = len(x) % batch_size == 0 or not self.depends_on_batch(
                 *(None if a is None else a[:1] for a in tensors[:2])
             )
-            stream = block_stream(len(x), batch_size, block, seed, shuffle, epochs.start, fill)
-            return {**fed, "x": stream}
-        return {**fed, "x": batch_stream(tensors, batch_size, seed, shuffle, epochs.start)}
+            stream = block_stream(len(x), batch_size, block, seed, shuffle, at.epoch, fill)
+            return {**fed, "x": stream.skip(at.call)}
+        per_call = self.steps_per_execution
+        if steps_per_epoch in (None, steps) and per_call == 1:
+            stream = batch_stream(tensors, batch_size, seed, shuffle, at.epoch)
+            return {**fed, "x": stream.skip(at.call)}
+        # Epochs of these steps do not begin where the rows do.
+        calls = math.ceil(fed["steps_per_epoch"] / per_call)
+        taken = ((at.epoch - epochs.start) * calls + at.call) * per_call
+        stream = batch_stream(tensors, batch_size, seed, shuffle, epochs.start)
+        return {**fed, "x": stream.skip(taken)}
 
     def _stream_in_blocks(self, stream, steps_per_epoch, epochs):
         """Return a dataset of blocks, or the dataset itself where that would change batches."""
@@ -351,6 +414,17 @@ def _listed(values):
     if values is None:
         return []
     return list(values) if isinstance(values, (list, tuple)) else [values]
+
+
+def _in_order(callbacks) -> list:
+    """Return the callbacks with `Resume` behind all those whose state it keeps."""
+    resume = [callback for callback in callbacks if isinstance(callback, Resume)]
+    if len(resume) > 1:
+        raise ValueError("give fit one Resume callback; there are several.")
+    others = [callback for callback in callbacks if callback not in resume]
+    if resume and not any(isinstance(c, keras.callbacks.History) for c in others):
+        others.append(keras.callbacks.History())
+    return [*others, *resume]
 
 
 class _Held:

@@ -216,8 +216,9 @@ class Flow(DensityModel):
 
     def _chain(self, context) -> tfb.Bijector:
         chain = [layer.bijector(context) for layer in self.bijector_layers]
-        # A chain of nothing would answer in float32 whatever it is asked about.
-        return tfb.Chain(chain) if chain else tfb.Identity()
+        # A chain of nothing would answer in float32 whatever it is asked about. By default the name
+        # lists all parts, and in a program each operation carries it.
+        return tfb.Chain(chain, name="chain") if chain else tfb.Identity()
 
     def distribution(self, context=None) -> tfd.TransformedDistribution:
         """Return the transformed distribution that the weights describe now.
@@ -322,14 +323,11 @@ class Flow(DensityModel):
             Rows to map at once.
         """
         return self._by_chunks(
-            "forward",
-            lambda z, c: self.bijector(c).forward(tf.identity(z)),
-            z,
-            context,
-            batch_size,
-            "z",
-            self._latent_shape,
+            "forward", self._forward, z, context, batch_size, "z", self._latent_shape
         )
+
+    def _forward(self, z, context):
+        return self.bijector(context).forward(tf.identity(z))
 
     def inverse(self, x, context=None, batch_size: int | None = None):
         """Map data ``[..., *event_shape]`` to latent points.
@@ -459,6 +457,19 @@ class Flow(DensityModel):
         return ""
 
     # saving
+
+    def _endpoints(self):
+        def forward(z, context=None):
+            return {"x": self._forward(z, context)}
+
+        def inverse(x, context=None):
+            return {"z": self._inverse(x, context)}
+
+        return [
+            *super()._endpoints(),
+            self._endpoint("forward", forward, self._rows_spec(self._latent_shape, "z")),
+            self._endpoint("inverse", inverse, self._rows_spec(self.event_shape, "x")),
+        ]
 
     def get_config(self):
         """Return the constructor's arguments."""

@@ -11,7 +11,15 @@ from tfflows.models import door
 from tfflows.training.batches import no_context
 from tfflows.training.trainer import unpack
 
-__all__ = ["checked_stream", "collect", "errors_of_streams", "is_stream"]
+__all__ = [
+    "advanced",
+    "checked_stream",
+    "collect",
+    "errors_of_streams",
+    "first_of_stream",
+    "is_stream",
+    "steps_of_stream",
+]
 
 
 def is_stream(x) -> bool:
@@ -100,6 +108,67 @@ def collect(dataset, limit):
         None if column[0] is None else np.concatenate([np.asarray(p) for p in column])
         for column in zip(*parts, strict=True)
     )
+
+
+def first_of_stream(dataset) -> tuple:
+    """Return the first batch of a dataset as arrays ``(x, context, sample_weight)``.
+
+    Raises
+    ------
+    ValueError
+        If the stream cannot be opened again.
+    """
+    if not isinstance(dataset, tf.data.Dataset):
+        raise ValueError(
+            "a run that goes on after an interruption must open its data again, and a "
+            f"{type(dataset).__name__} may give other batches then; give fit arrays or a "
+            "tf.data.Dataset."
+        )
+    for batch in dataset.take(1):
+        return tuple(None if part is None else np.asarray(part) for part in unpack(batch))
+    raise ValueError("the dataset is empty.")
+
+
+def steps_of_stream(dataset) -> int:
+    """Return the number of batches of a dataset, or raise a ValueError if it is not known."""
+    steps = int(dataset.cardinality())
+    if steps < 1:
+        raise ValueError(
+            "the dataset does not know how many batches it has: pass steps_per_epoch=... with a "
+            "dataset that repeats, or tell it by tf.data.experimental.assert_cardinality."
+        )
+    return steps
+
+
+def advanced(dataset, epochs: int, calls: int, per_epoch: int, per_call: int, goes_on: bool):
+    """Return the elements of a dataset, epoch after epoch, from within a later epoch on.
+
+    Parameters
+    ----------
+    dataset : tf.data.Dataset
+        What one epoch consists of, or, if it `goes_on`, all of them.
+    epochs, calls : int
+        Epochs to pass over, and calls of the training program in the one after them.
+    per_epoch, per_call : int
+        Calls in an epoch, and elements in a call.
+    goes_on : bool
+        Whether epochs are pieces of one pass through the dataset.
+    """
+    taken = (epochs * per_epoch + calls) * per_call
+    if goes_on:
+        return dataset.skip(taken)
+    if per_call > 1:
+        return tf.data.Dataset.range(tf.int64.max).flat_map(lambda epoch: dataset).skip(taken)
+
+    def one_epoch(epoch):
+        # A dataset that shuffles anew in each pass must have begun those that are passed over.
+        passed = epoch < epochs
+        first = tf.where(
+            passed, tf.constant(1, tf.int64), calls * tf.cast(epoch == epochs, tf.int64)
+        )
+        return dataset.take(tf.where(passed, tf.constant(1, tf.int64), -1)).skip(first)
+
+    return tf.data.Dataset.range(tf.int64.max).flat_map(one_epoch)
 
 
 _MARK = "tfflows: "

@@ -1,5 +1,6 @@
 """The loop behind `fit`: batches and losses, not flows."""
 
+from tfflows.training.resume import Resume
 from tfflows.training.trainer import Trainer
 
-__all__ = ["Trainer"]
+__all__ = ["Resume", "Trainer"]

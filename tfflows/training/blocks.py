@@ -22,6 +22,8 @@ def block_size(steps: int | None) -> int:
 
 def has_batch_hooks(callback) -> bool:
     """Whether a callback acts on single batches, so that steps must not be taken in blocks."""
+    if getattr(callback, "follows_blocks", False):
+        return False
     hooks = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
     kind = type(callback)
     if kind is keras.callbacks.LambdaCallback:
