@@ -9,6 +9,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfflows.models import door
 from tfflows.models.fitting import Fitting
+from tfflows.models.looking import Looking
 
 __all__ = ["DensityModel"]
 
@@ -16,7 +17,7 @@ _ROWS_AT_ONCE = 65536
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
-class DensityModel(Fitting):
+class DensityModel(Looking, Fitting):
     r"""A Keras model of a probability density, given a context or not.
 
     A subclass implements ``distribution(context=None)``; the forward pass of the model is

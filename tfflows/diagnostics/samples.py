@@ -1,0 +1,144 @@
+"""Lines that compare what the model draws with the data, and latent data with the base."""
+
+import math
+
+import numpy as np
+
+from tfflows.diagnostics import two_sample
+from tfflows.diagnostics.report import Line
+
+__all__ = ["classifier", "energy_distance", "latent_joint", "latent_marginals", "marginals"]
+
+_ENERGY_ROWS = 1000
+_FEWEST = 20
+_NO_ROWS = f"fewer than {_FEWEST} rows with a finite density"
+
+_FIT = (
+    "The model does not describe these data. If train_gap is good, train longer, or give it more "
+    "transforms, units or bins; if not, it has learned its training rows by heart. Are these data "
+    "of the kind it was fitted to, in the same units?"
+)
+
+
+def latent_marginals(study) -> Line:
+    """Compare each latent coordinate of the data with that of the base."""
+    name = "latent_marginals"
+    good = "Kolmogorov distance of a latent coordinate from that of the base: largest"
+    if study.anatomy.base is None:
+        return Line.without(name, good, "the model has no latent space")
+    if len(study.x) < _FEWEST:
+        return Line.without(name, good, _NO_ROWS)
+    base = _base_draws(study, len(study.x), name)
+    return _marginal_line(study, name, good, study.latent, base, "latent coordinate")
+
+
+def marginals(study) -> Line:
+    """Compare each coordinate of the data with that of draws."""
+    good = "Kolmogorov distance between data and draws, of one coordinate: largest"
+    a, b = _pairs(study)
+    if len(a) < _FEWEST:
+        return Line.without("marginals", good, _NO_ROWS)
+    return _marginal_line(study, "marginals", good, a, b, "coordinate")
+
+
+def _marginal_line(study, name, good, a, b, what) -> Line:
+    distance = two_sample.kolmogorov_two_samples(a, b)
+    worst = int(distance.argmax())
+    columns = len(distance)
+    margin = two_sample.kolmogorov_margin(study.alpha, columns, len(a), len(b))
+    return Line(
+        name,
+        float(distance[worst]),
+        study.tolerance + margin,
+        good,
+        f"The tolerance {study.tolerance:g}, and {margin:.2g} that chance adds with {len(a)} rows "
+        f"and {columns} coordinates (by the inequality of Dvoretzky, Kiefer, Wolfowitz and "
+        f"Massart, with probability {study.alpha:.2g}).",
+        _FIT,
+        f"The worst is {what} {worst}.",
+        p_value=two_sample.kolmogorov_p_value(
+            distance[worst] - study.tolerance, columns, len(a), len(b)
+        ),
+    )
+
+
+def latent_joint(study) -> Line:
+    """Compare latent points of the data with the base as a whole."""
+    name = "latent_joint"
+    good = "energy distance of latent points from the base, 0 (equal) to 1"
+    if study.anatomy.base is None:
+        return Line.without(name, good, "the model has no latent space")
+    if len(study.x) < _FEWEST:
+        return Line.without(name, good, _NO_ROWS)
+    points = study.latent[study.some(_ENERGY_ROWS, name)]
+    base = _base_draws(study, len(points), name)
+    return _energy_line(study, name, good, points, base)
+
+
+def energy_distance(study) -> Line:
+    """Compare the data with draws as a whole."""
+    name = "energy_distance"
+    good = "energy distance between data and draws, 0 (equal) to 1"
+    a, b = _pairs(study)
+    if len(a) < _FEWEST:
+        return Line.without(name, good, _NO_ROWS)
+    chosen = study.random(name).choice(len(a), min(_ENERGY_ROWS, len(a)), replace=False)
+    a, b = (part[chosen] / study.scale for part in (a, b))
+    return _energy_line(study, name, good, a, b)
+
+
+def _energy_line(study, name, good, a, b) -> Line:
+    value, chance = two_sample.energy_test(a, b, study.random(f"{name}: permutations"))
+    margin, tolerance = float(chance.isf(study.alpha)), study.tolerance**2
+    return Line(
+        name,
+        value,
+        tolerance + margin,
+        good,
+        f"{tolerance:.2g}, the square of the tolerance, which a shift of {2 * study.tolerance:g} "
+        f"deviations makes of one variable, and {margin:.2g} that chance adds with {len(a)} rows "
+        f"(permutations, with probability {study.alpha:.2g}).",
+        _FIT,
+        p_value=float(chance.sf(value - tolerance)),
+    )
+
+
+def classifier(study) -> Line:
+    """Let a classifier tell data from draws."""
+    name = "classifier"
+    good = "share of rows that a classifier puts right as data or draws; 0.5 is a coin"
+    finite = np.isfinite(study.flat_drawn).all(1)
+    a, b = study.flat[finite], study.flat_drawn[finite]
+    if len(a) < 2 * _FEWEST:
+        return Line.without(name, good, _NO_ROWS)
+    if study.context is not None:
+        context = study.context[finite].reshape(len(a), -1)
+        a, b = (np.concatenate([part, context], 1) for part in (a, b))
+    accuracy, tested = two_sample.classifier_accuracy(a, b, study.random(name))
+    from scipy.stats import norm
+
+    deviation = 0.5 / math.sqrt(tested)
+    margin = float(norm.isf(study.alpha)) * deviation
+    return Line(
+        name,
+        accuracy,
+        0.5 + study.tolerance + margin,
+        good,
+        f"A coin's 0.5, the tolerance {study.tolerance:g}, and {margin:.2g} that chance adds for "
+        f"{tested} rows (with probability {study.alpha:.2g}).",
+        _FIT,
+        p_value=float(norm.sf((accuracy - 0.5 - study.tolerance) / deviation)),
+    )
+
+
+def _base_draws(study, count, purpose) -> np.ndarray:
+    seed = int(study.random(f"{purpose}: base").integers(2**31 - 1))
+    drawn = study.anatomy.base.sample(count, seed=(0, seed)).numpy()
+    return drawn.reshape(count, -1).astype(np.float64)
+
+
+def _pairs(study) -> tuple:
+    """Return the rows and the finite draws as vectors."""
+    drawn = study.flat_drawn
+    finite = np.isfinite(drawn).all(1)
+    return study.flat[finite], drawn[finite]
