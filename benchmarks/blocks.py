@@ -3,8 +3,8 @@
 Units are sorted by degree, so that a mask is nearly triangular and up to half of the products are
 by zeros. Cut into column blocks, each multiplied only over the rows that the mask leaves it, the
 products shrink; but slices and joints are copies, and smaller products run at a lower rate. For
-each number of blocks: milliseconds of a training step's products (forward and backward, compiled by XLA)
-and of the products of a density of 10,000 rows (TensorFlow's own operations), of all layers.
+each number of blocks: milliseconds of a training step's products (forward and backward, compiled by
+XLA) and of the products of a density of 10,000 rows (TensorFlow's own operations), of all layers.
 
     python benchmarks/blocks.py
 """
