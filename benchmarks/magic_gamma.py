@@ -36,7 +36,7 @@ FLOWS = {
     "UNAF": {"transforms": 3, "hidden_units": (128, 128), "nodes": 16, **COMMON},
     "SOSPF": {"transforms": 4, "hidden_units": (96, 96), **COMMON},
     "BPF": {"transforms": 5, "hidden_units": (64, 64), **COMMON},
-    "GF": {"transforms": 12, "components": 16},
+    "GF": {"transforms": 8},
 }
 
 #: Rates of the fit; maps that are no network's outputs can go faster.
