@@ -49,6 +49,16 @@ try:
 except PackageNotFoundError:  # a source tree that is not installed
     __version__ = "0"
 
+
+def __getattr__(name: str):
+    # The doctor knows Keras 2 and much of TFP; who does not call it need not wait for it.
+    if name == "doctor":
+        from tfflows.diagnostics.doctor import doctor
+
+        return doctor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = [
     "BNAF",
     "BPF",
@@ -74,6 +84,7 @@ __all__ = [
     "conditioners",
     "datasets",
     "distributions",
+    "doctor",
     "layers",
     "load",
     "losses",

@@ -1,0 +1,333 @@
+"""What can be wrong with a distribution or a bijector of TFP's."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
+
+from tfflows.diagnostics import networks
+from tfflows.diagnostics.anatomy import is_a
+from tfflows.diagnostics.doctor import Finding
+from tfflows.diagnostics.jacobian import jacobian
+from tfflows.diagnostics.masks import cyclic
+from tfflows.saving.probing import first_that_runs, made_up_events
+from tfflows.saving.tfp_classes import public_name
+from tfflows.saving.tfp_parts import parts_of
+
+__all__ = ["CURED", "of_tfp"]
+
+#: What a `tfflows.DistributionModel` around the very same object puts right.
+CURED = ("unreached_variables", "unbuilt_network")
+
+
+def of_tfp(thing) -> list[Finding]:
+    """Return what is wrong with a distribution or a bijector, and what is good to know."""
+    static = [
+        *frozen_variables(thing),
+        *missing_functions(thing),
+        *wrong_base(thing),
+        *unbuilt_networks(thing),
+        *shared_networks(thing),
+        *missing_permutations(thing),
+    ]
+    # What runs the object comes last: running it gives lazy networks their weights.
+    running = []
+    if not any(f.name in ("missing_function", "wrong_base") for f in static):
+        running = [*does_not_run(thing), *broken_masks(thing), *stale_cache(thing)]
+    return [*static, *running, *unreached_variables(thing), *linear_networks(thing)]
+
+
+def frozen_variables(thing):
+    """Find Keras variables that TFP read once."""
+    for part in parts_of(thing):
+        if isinstance(part.value, keras.Variable) and public_name(part.holder) is not None:
+            owner = public_name(part.holder).partition(".")[2]
+            yield Finding(
+                "frozen_variable",
+                f"{part.where} is a keras.Variable ({part.value.path!r}). {owner} reads it once "
+                "and keeps that value: its gradient is None, and it never trains.",
+            )
+
+
+def missing_functions(thing):
+    """Find bijectors of networks that were given none."""
+    for bijector in networks.bijectors_in(thing):
+        moves = is_a(networks.inner(bijector), *networks.MOVING)
+        if moves and networks.function_of(bijector) is None:
+            yield Finding(
+                "missing_function",
+                f"{bijector.name} was made without shift_and_log_scale_fn or bijector_fn. TFP "
+                "takes it and fails at the first call: 'NoneType' object is not callable.",
+            )
+
+
+def wrong_base(thing):
+    """Find a base whose event is not what the bijectors work on."""
+    if isinstance(thing, tfb.Bijector) or not networks.is_transformed(thing):
+        return
+    base = thing.distribution
+    needed = int(thing.bijector.forward_min_event_ndims)
+    rank = base.event_shape.rank
+    if rank is not None and rank < needed:
+        yield Finding(
+            "wrong_base",
+            f"the base {base.name} has batch shape {tuple(base.batch_shape)} and event shape "
+            f"{tuple(base.event_shape)}: it is a batch of distributions of single numbers, and the "
+            f"bijector needs events of rank {needed}. log_prob raises `event_ndims must be at "
+            "least 1`. Right would be tfd.MultivariateNormalDiag(zeros), or tfd.Independent(base, "
+            f"reinterpreted_batch_ndims={needed}).",
+        )
+        return
+    for bijector in networks.bijectors_in(thing):
+        for network in networks.networks_in(networks.function_of(bijector)):
+            shape = getattr(network, "event_shape", None)
+            wanted = None if shape is None or not np.size(shape) else int(np.prod(shape))
+            given = base.event_shape[-1] if rank else None
+            if None not in (wanted, given) and wanted != given:
+                yield Finding(
+                    "wrong_base",
+                    f"the base {base.name} has events of shape {tuple(base.event_shape)}, and the "
+                    f"network {network.name!r} was made for {wanted} coordinates.",
+                )
+
+
+def unbuilt_networks(thing):
+    """Find networks whose weights do not exist yet."""
+    for network in _networks(thing):
+        if not networks.has_weights(network):
+            name = getattr(network, "name", type(network).__name__)
+            yield Finding(
+                "unbuilt_network",
+                f"{name} has no weights before its first call: trainable_variables is empty, and "
+                "an optimizer or a checkpoint made now misses them.",
+            )
+
+
+def shared_networks(thing):
+    """Find a bijector, or a network, that stands in a chain more than once."""
+    chain = networks.bijectors_in(thing)
+    places = {}
+    for place, bijector in enumerate(chain):
+        places.setdefault(id(bijector), []).append(place)
+    for where in places.values():
+        bijector = chain[where[0]]
+        if len(where) > 1 and is_a(networks.inner(bijector), *networks.MOVING):
+            yield Finding(
+                "shared_network",
+                f"{bijector.name} stands in the chain {len(where)} times (places "
+                f"{', '.join(map(str, where))}): these are one bijector with one set of weights. "
+                "Each needs a network of its own.",
+            )
+    users = {}
+    for bijector in {id(b): b for b in chain}.values():
+        for network in networks.networks_in(networks.function_of(bijector)):
+            users.setdefault(id(network), (network, []))[1].append(bijector.name)
+    for network, names in users.values():
+        if len(names) > 1:
+            yield Finding(
+                "shared_network",
+                f"{len(names)} bijectors ({', '.join(names)}) use one network "
+                f"({getattr(network, 'name', type(network).__name__)}), so that they share all "
+                "weights.",
+            )
+
+
+def missing_permutations(thing):
+    """Find neighbors that move the same coordinates by the same ones."""
+    last = None
+    for bijector in networks.bijectors_in(thing):
+        core = networks.inner(bijector)
+        if is_a(core, *networks.MOVING):
+            if last is not None and _same_structure(last, core):
+                yield Finding(
+                    "missing_permutation",
+                    f"between {last.name} and {core.name} the coordinates keep their places, so "
+                    + (
+                        "those that the first leaves as they are never change."
+                        if is_a(core, "bijectors.RealNVP")
+                        else "the first coordinate never sees another, and layers add little."
+                    )
+                    + " Put a tfb.Permute between them.",
+                )
+            last = core
+        elif int(core.forward_min_event_ndims) > 0:
+            last = None
+
+
+def _same_structure(one, other) -> bool:
+    if public_name(one) != public_name(other):
+        return False
+    if is_a(one, "bijectors.RealNVP"):
+        keys = ("num_masked", "fraction_masked")
+        return all(one.parameters.get(key) == other.parameters.get(key) for key in keys)
+    orders = [
+        [str(getattr(n, "input_order", getattr(n, "_input_order_param", ""))) for n in found]
+        for found in (networks.networks_in(networks.function_of(b)) for b in (one, other))
+    ]
+    return orders[0] == orders[1] and "random" not in str(orders)
+
+
+def does_not_run(thing):
+    """Ask for one density, and report the error."""
+    try:
+        _try(thing)
+    except Exception as error:
+        text = " ".join(str(error).split())
+        yield Finding(
+            "does_not_run",
+            f"one made-up event ends in {type(error).__name__}: {text[:300]}",
+        )
+
+
+def broken_masks(thing):
+    """Find autoregressive networks in which coordinates move each other."""
+    size = networks.event_size(thing)
+    seen = set()
+    for bijector in networks.bijectors_in(thing):
+        core = networks.inner(bijector)
+        if not is_a(core, "bijectors.MaskedAutoregressiveFlow") or id(core) in seen or not size:
+            continue
+        seen.add(id(core))
+        points = np.random.default_rng(0).normal(size=(8, size))
+
+        def inverse(x, context, core=core):
+            return core.inverse(tf.identity(x))
+
+        try:
+            strength = cyclic(jacobian(inverse, tf.constant(points, thing.dtype or tf.float32)))
+        except Exception:  # `does_not_run` has reported it
+            continue
+        if strength != 0:
+            yield Finding(
+                "broken_masks",
+                f"in {core.name} coordinates move each other (slopes up to {strength:.2g}): the "
+                "masks of its network no longer hold, its log-determinant is wrong, and the "
+                "density does not integrate to one. TFP keeps masks by kernel constraints, which "
+                "are lost by v.assign_sub, by Keras 3 and by some optimizers.",
+            )
+        elif any(isinstance(n, tfb.AutoregressiveNetwork) for n in _networks(core)):
+            yield Finding(
+                "masks_by_constraint",
+                f"the masks of {core.name} hold only as long as every update applies the "
+                "constraints of its kernels; tfflows masks in the forward pass.",
+                fault=False,
+            )
+
+
+def stale_cache(thing):
+    """Change a variable and look whether the answer about a kept tensor follows."""
+    bijector = thing if isinstance(thing, tfb.Bijector) else getattr(thing, "bijector", None)
+    if not isinstance(bijector, tfb.Bijector):
+        return
+    try:
+        event, _ = _try(bijector, _shape_of(thing))
+    except Exception:  # `does_not_run` has reported it
+        return
+    for variable in _variables(thing):
+        if not variable.dtype.is_floating:
+            continue
+        # TFP forgets an answer as soon as nobody holds it.
+        held = bijector.inverse(event)
+        value = variable.numpy()
+        try:
+            variable.assign_add(0.25 * tf.ones_like(variable))
+            again, fresh = _ask(bijector, event), _ask(bijector, tf.identity(event))
+        finally:
+            variable.assign(value)
+        if np.array_equal(again, held) and not np.array_equal(again, fresh):
+            yield Finding(
+                "stale_cache",
+                "as long as an earlier answer about a tensor is held, TFP's cache repeats it: "
+                f"asked again after {variable.name.partition(':')[0]} changed, {bijector.name} "
+                "answered with the old value. Pass tf.identity(x), or let tfflows ask.",
+                fault=False,
+            )
+            return
+
+
+def unreached_variables(thing):
+    """Find variables that ``trainable_variables`` does not list."""
+    known = {id(variable) for variable in thing.trainable_variables}
+    used = [v for v in _variables(thing) if v.trainable]
+    missing = [variable for variable in used if id(variable) not in known]
+    if missing:
+        yield Finding(
+            "unreached_variables",
+            f"{len(missing)} of {len(used)} variables ({_listed(missing)}) are not in its "
+            "trainable_variables, so that a training loop over these leaves them as they are.",
+        )
+    if used and not missing:
+        yield Finding(
+            "invisible_to_keras",
+            f"a Keras 3 model that holds it sees none of its {len(used)} variables: `fit` runs, "
+            "the loss stays flat, and save_weights writes nothing.",
+            fault=False,
+        )
+
+
+def linear_networks(thing):
+    """Find networks without a non-linearity, which is TFP's default."""
+    for network in _networks(thing):
+        if isinstance(network, tfb.AutoregressiveNetwork):
+            activation = getattr(network, "_activation", "relu")
+            if activation is None or not getattr(network, "_hidden_units", True):
+                yield Finding(
+                    "linear_network",
+                    f"{network.name} has no hidden layer with an activation (TFP's default), so "
+                    "that shifts and log-scales are linear in the coordinates.",
+                    fault=False,
+                )
+
+
+def _networks(thing) -> list:
+    found = [
+        network
+        for bijector in networks.bijectors_in(thing)
+        for network in networks.networks_in(networks.function_of(bijector))
+    ]
+    return list({id(network): network for network in found}.values())
+
+
+def _variables(thing) -> list[tf.Variable]:
+    """Return every tf.Variable behind an object, those of Keras layers included."""
+    found = []
+    for part in parts_of(thing):
+        if isinstance(part.value, keras.layers.Layer):
+            found += [variable.value for variable in part.value.variables]
+        elif isinstance(part.value, tf.Variable):
+            found.append(part.value)
+    return list({id(variable): variable for variable in found}.values())
+
+
+def _listed(variables) -> str:
+    names = [variable.name.partition(":")[0] for variable in variables[:3]]
+    return ", ".join(names) + (", ..." if len(variables) > 3 else "")
+
+
+def _shape_of(thing) -> tuple:
+    """Return the shape of an event, guessed where the object does not know it."""
+    if isinstance(thing, tfd.Distribution) and thing.event_shape.is_fully_defined():
+        return tuple(thing.event_shape)
+    return (networks.event_size(thing) or 2,)
+
+
+def _try(thing, shape=None) -> tuple:
+    """Return an event on which the object runs, and its answer."""
+    shape = _shape_of(thing) if shape is None else shape
+    bijector = thing if isinstance(thing, tfb.Bijector) else None
+    events = made_up_events((1, *shape), thing.dtype or tf.float32, bijector)
+    kept = []
+
+    def ask(event):
+        kept.append(event)
+        return _ask(thing, event)
+
+    answer = first_that_runs(ask, events)
+    return kept[-1], answer
+
+
+def _ask(thing, event) -> np.ndarray:
+    if isinstance(thing, tfd.Distribution):
+        return thing.log_prob(event).numpy()
+    return thing.inverse(event).numpy()
