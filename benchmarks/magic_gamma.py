@@ -108,8 +108,8 @@ def main() -> None:
         print(json.dumps(kept[name]), flush=True)
         rows = [kept[name] for name in FLOWS if name in kept]
         path.write_text(json.dumps({"steps": arguments.steps, "flows": rows}, indent=1) + "\n")
+        report.update_readme(HERE / "README.md", magic_gamma=table(rows))
     print(f"\n{table(rows)}")
-    report.update_readme(HERE / "README.md", magic_gamma=table(rows))
 
 
 if __name__ == "__main__":
