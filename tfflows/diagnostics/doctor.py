@@ -151,4 +151,6 @@ def doctor(thing) -> Diagnosis:
 
 
 def _title(thing) -> str:
-    return f"{type(thing).__name__.lstrip('_')} {getattr(thing, 'name', '')!r}"
+    # TFP joins the names of all parts of a chain.
+    name = textwrap.shorten(str(getattr(thing, "name", "")).replace("_of_", " of "), 60)
+    return f"{type(thing).__name__.lstrip('_')} {name!r}"

@@ -239,7 +239,7 @@ def stale_cache(thing):
             yield Finding(
                 "stale_cache",
                 "as long as an earlier answer about a tensor is held, TFP's cache repeats it: "
-                f"asked again after {variable.name.partition(':')[0]} changed, {bijector.name} "
+                f"asked again after {variable.name.partition(':')[0]} changed, it "
                 "answered with the old value. Pass tf.identity(x), or let tfflows ask.",
                 fault=False,
             )
