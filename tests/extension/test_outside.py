@@ -58,8 +58,14 @@ def cases():
                         (name, dtype, conditional),
                         check,
                         id=f"{name}-{'conditional' if conditional else 'plain'}-{name_of(check)}",
-                        marks=[] if usual and not costly else [pytest.mark.slow],
+                        marks=_marks(usual, costly),
                     )
+
+
+def _marks(usual, costly):
+    if not usual:
+        return [pytest.mark.exhaustive]
+    return [pytest.mark.slow] if costly else []
 
 
 @pytest.fixture(scope="module")
