@@ -59,7 +59,9 @@ def _cases():
     for name, check in itertools.product(SUBJECTS, CHECKS):
         promise = check.__name__.removeprefix("check_")
         slow = name not in USUAL and promise in COSTLY
-        marks = [pytest.mark.slow] if slow else []
+        # Compiling takes longest, and is the same work in all families.
+        mark = pytest.mark.exhaustive if promise == "compiled" else pytest.mark.slow
+        marks = [mark] if slow else []
         yield pytest.param(name, check, id=f"{name}-{promise}", marks=marks)
 
 

@@ -74,7 +74,10 @@ def _cases():
         # The start is compared with the formula below.
         if promise == "start" or (name in ALIKE and promise in COSTLY):
             continue
-        marks = [pytest.mark.slow] if promise in COSTLY else []
+        # Compiling takes longest, and the root search is one for all families.
+        rare = promise == "compiled" and name not in ("sum_of_squares", "deep_sigmoidal")
+        mark = pytest.mark.exhaustive if rare else pytest.mark.slow
+        marks = [mark] if promise in COSTLY else []
         yield pytest.param(name, check, id=f"{name}-{promise}", marks=marks)
 
 

@@ -54,7 +54,7 @@ def latent(model: Any, x: np.ndarray, context: np.ndarray | None = None) -> Figu
     """
     z = latent_points(model, x, context)
     base, normal = base_sample(model, z.shape[1])
-    figure = new_figure(9.0, 4.2)
+    figure = new_figure(7.2, 3.6)
     left, right = figure.subplots(1, 2)
     if z.shape[1] == 1:
         reach = np.abs(np.concatenate([z, base])).max()

@@ -18,7 +18,7 @@ def marginals(
     data: np.ndarray,
     samples: np.ndarray,
     columns: Sequence[str] | None = None,
-    across: int = 4,
+    across: int = 3,
     most: int = 24,
 ) -> Figure:
     """Plot the histogram of each column of the data and of samples.
@@ -58,7 +58,7 @@ def marginals(
     shown = min(data.shape[1], most)
     across = min(across, shown)
     rows = -(-shown // across)
-    figure = new_figure(2.4 * max(across, 2), 2.1 * rows + 0.4)
+    figure = new_figure(2.2 * max(across, 2), 1.9 * rows + 0.4)
     for k in range(shown):
         ax = figure.add_subplot(rows, across, k + 1)
         limits = limits_of(data[:, k], samples[:, k])

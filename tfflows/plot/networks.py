@@ -52,7 +52,7 @@ def masks(network: Any) -> Figure:
     found = [np.asarray(mask) for mask in found]
     size = len(network.input_degrees)
     units = ["x", *(f"hidden {k + 1}" for k in range(len(found) - 1)), "parameters"]
-    figure = new_figure(2.6 * (len(found) + 1), 3.0)
+    figure = new_figure(1.9 * (len(found) + 1), 2.4)
     panels = figure.subplots(1, len(found) + 1)
     for ax, mask, source, target in zip(panels, found, units[:-1], units[1:], strict=False):
         _draw(ax, mask, f"{source} to {target}", f"unit of {source}", f"unit of {target}")

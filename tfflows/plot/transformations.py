@@ -19,7 +19,7 @@ def flow(
     context: np.ndarray | None = None,
     points: int = 1500,
     lines: int = 11,
-    columns: int = 4,
+    columns: int = 3,
     seed: int = 0,
 ) -> Figure:
     """Plot a grid of the latent plane, and points of the base, after each bijector.
@@ -82,7 +82,7 @@ def flow(
     angle = np.arctan2(z[:, 1], z[:, 0])
     rows = -(-len(stages) // columns)
     across = min(columns, len(stages))
-    figure = new_figure(2.9 * across, 2.9 * rows)
+    figure = new_figure(2.2 * across, 2.2 * rows)
     for index, (stage, name) in enumerate(zip(stages, names, strict=True)):
         ax = figure.add_subplot(rows, across, index + 1)
         cloud, net = stage[: len(z)], stage[len(z) :].reshape(2 * lines, -1, 2)
