@@ -1,7 +1,5 @@
 """Normalizing flows for TensorFlow: TFP bijectors as Keras 3 models."""
 
-from importlib.metadata import PackageNotFoundError, version
-
 import keras
 
 if keras.backend.backend() != "tensorflow":
@@ -24,6 +22,7 @@ from tfflows import (
 )
 from tfflows.models import DensityModel, DistributionModel, Flow
 from tfflows.saving.files import load
+from tfflows.saving.versions import installed
 from tfflows.zoo import (
     BNAF,
     BPF,
@@ -44,10 +43,7 @@ from tfflows.zoo import (
     SinhArcsinhNormal,
 )
 
-try:
-    __version__ = version("tfflows")
-except PackageNotFoundError:  # a source tree that is not installed
-    __version__ = "0"
+__version__ = installed()
 
 
 def __getattr__(name: str):

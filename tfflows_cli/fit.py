@@ -14,6 +14,7 @@ from tfflows_cli.errors import CommandError
 from tfflows_cli.quiet import quiet_import
 from tfflows_cli.recipe import Recipe, check_model
 from tfflows_cli.schema import (
+    METRICS_FILE,
     MODEL_FILE,
     RESUME_FILE,
     Schema,
@@ -23,7 +24,6 @@ from tfflows_cli.schema import (
 from tfflows_cli.source import Source, open_source
 from tfflows_cli.version import version
 
-METRICS_FILE = "metrics.json"
 _PICTURES = ("history.png", "density.png", "pairs.png")
 _PARTS = ("train", "val", "test")
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from argparse import Namespace
 from pathlib import Path
 
 from tfflows_cli.errors import CommandError
 from tfflows_cli.quiet import quiet_import
-from tfflows_cli.schema import MODEL_FILE, Schema, is_fit_folder
-
-_METRICS_FILE = "metrics.json"
+from tfflows_cli.schema import METRICS_FILE, MODEL_FILE, Schema, is_fit_folder
 
 
 def run(arguments: Namespace) -> None:
@@ -50,7 +49,7 @@ def _about_model(model):
     if getattr(model, "context_shape", None) is not None:
         shapes.append(f"context {_shape(model, 'context_shape')}")
     yield "model", f"{type(model).__name__}, {', '.join(shapes)}, {model.variable_dtype}"
-    trained = sum(_size(weight) for weight in model.trainable_weights)
+    trained = sum(math.prod(weight.shape) for weight in model.trainable_weights)
     yield (
         "weights",
         f"{model.count_params():,} numbers in {len(model.weights)} arrays, "
@@ -99,7 +98,7 @@ def _about_fit(folder: Path):
     if schema.context:
         yield "context", "; ".join(column.describe() for column in schema.context)
     try:
-        metrics = json.loads((folder / _METRICS_FILE).read_text(encoding="utf-8"))
+        metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
         nll = metrics["nll_nats"]
     except (OSError, ValueError, KeyError):
         return
@@ -108,10 +107,3 @@ def _about_fit(folder: Path):
 
 def _shape(model, name: str) -> str:
     return str(tuple(getattr(model, name, None) or ()))
-
-
-def _size(weight) -> int:
-    size = 1
-    for length in weight.shape:
-        size *= length
-    return size

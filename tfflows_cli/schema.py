@@ -16,6 +16,7 @@ from tfflows_cli.version import version
 SCHEMA_FILE = "schema.json"
 MODEL_FILE = "model.keras"
 RESUME_FILE = "resume.ckpt"
+METRICS_FILE = "metrics.json"
 _FORMAT = "tfflows-fit"
 _VERSION = 1
 _MOST_CATEGORIES = 1000

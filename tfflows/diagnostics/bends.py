@@ -21,9 +21,8 @@ def box(study) -> Line:
     worst, detail, any_box = 0.0, "", False
     for piece, data, latent in study.walked:
         core, inverted = core_of(piece.layer)
-        univariate = getattr(core, "univariate", None)
-        bound = getattr(univariate, "bound", None)
-        if bound is None or univariate.period is not None or not len(data):
+        bound = getattr(getattr(core, "univariate", None), "box", None)
+        if bound is None or not len(data):
             continue
         any_box = True
         points = (latent if inverted else data).reshape(len(data), -1)

@@ -13,10 +13,10 @@ from tfflows.layers.base import BijectorLayer, not_outside
 from tfflows.layers.masked_autoregressive import revive
 from tfflows.layers.standardize import Standardize
 from tfflows.layers.static import Static
-from tfflows.models import versions
 from tfflows.models.base_distribution import BaseDistribution
 from tfflows.models.by_rows import ROWS, ByRows
 from tfflows.models.density_model import DensityModel
+from tfflows.saving import versions
 from tfflows.training.blocks import says_xla
 
 __all__ = ["Flow"]
@@ -513,7 +513,7 @@ def _entries(bijectors) -> list:
 
 def _box(layer):
     """Return the half-width of the box a layer bends the data in, or None."""
-    return None if _period(layer) else getattr(getattr(layer, "univariate", None), "bound", None)
+    return getattr(getattr(layer, "univariate", None), "box", None)
 
 
 def _period(layer):

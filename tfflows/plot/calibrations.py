@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,6 +71,7 @@ def calibration(
     """
     from scipy.stats import norm
 
+    from tfflows.diagnostics.two_sample import kolmogorov_margin
     from tfflows.distributions import StandardNormal
 
     if not 0.0 < confidence < 1.0:
@@ -84,7 +84,7 @@ def calibration(
         )
     ax = axes_or_new(ax, 5.6, 4.2)
     grid = np.linspace(0.0, 1.0, 401)
-    half = math.sqrt(math.log(2.0 / (1.0 - confidence)) / (2.0 * len(z)))
+    half = kolmogorov_margin(1.0 - confidence, 1, len(z))
     ax.axhspan(-half, half, color=GRAY, alpha=0.25, lw=0, label=f"{100 * confidence:g} % band")
     ax.axhline(0.0, color=GRAY, lw=0.8)
     reach = half

@@ -11,10 +11,11 @@ import struct
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
-from importlib import metadata
 from pathlib import Path
 
 import keras
+
+from tfflows.saving.versions import installed
 
 __all__ = ["FORMAT", "label_of", "load", "replacing", "write_file"]
 
@@ -37,11 +38,7 @@ _PACKAGES = ("tfflows", "keras", "tensorflow", "tensorflow-probability", "numpy"
 def versions() -> dict[str, str]:
     """Return the versions of what takes part in a file, "0" for a package without metadata."""
     found = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "0"
+    found.update((name, installed(name)) for name in _PACKAGES)
     return found
 
 
@@ -175,7 +172,7 @@ def label_of(path: str | os.PathLike) -> dict | None:
     if label["format"] > FORMAT:
         raise ValueError(
             f"{path} was written by tfflows {label['versions'].get('tfflows')} in format "
-            f"{label['format']}, and tfflows {versions()['tfflows']}, which is installed, reads "
+            f"{label['format']}, and tfflows {installed()}, which is installed, reads "
             f"no format beyond {FORMAT}. Upgrade tfflows."
         )
     with open(path, "rb") as stream:

@@ -36,6 +36,11 @@ class Univariate:
     #: Networks that see such values see the cosine and the sine of the angle.
     period: float | None = None
 
+    @property
+    def box(self) -> float | None:
+        """Half-width of the box outside which the maps are straight lines; None without one."""
+        return None if self.period is not None else getattr(self, "bound", None)
+
     def build(self, event_shape, dtype=None) -> None:
         """Create the weights of a family that owns any; most own none.
 

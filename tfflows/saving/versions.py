@@ -1,4 +1,4 @@
-"""The version of tfflows that wrote a file."""
+"""Versions of packages, and the version of tfflows that wrote a config."""
 
 import contextlib
 import re
@@ -10,10 +10,10 @@ __all__ = ["KEY", "installed", "reading"]
 KEY = "tfflows_version"
 
 
-def installed() -> str:
-    """Return the version that is installed, "0" for a source tree that is not."""
+def installed(package: str = "tfflows") -> str:
+    """Return the version that is installed, "0" for a package without metadata."""
     try:
-        return metadata.version("tfflows")
+        return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "0"
 
