@@ -202,6 +202,41 @@ def test_training_stops_at_the_first_value_that_is_not_finite(table, steps_per_e
     assert all(np.isfinite(w).all() for w in flow.get_weights())
 
 
+@pytest.mark.parametrize("how", ["blocks", "blocks of XLA", "single steps"])
+@pytest.mark.parametrize("bad_row, ragged", [(5, False), (100, False), (228, True)])
+def test_a_gradient_that_is_not_finite_does_not_reach_the_weights(table, how, bad_row, ragged):
+    def loss(y, log_prob):
+        # Where y is 1, the value is 0 and its derivative 0 times infinity.
+        return tf.sqrt(tf.where(y[:, 0] > 0, 0 * log_prob, 1.0)) - log_prob
+
+    compile_to = {
+        "blocks": {"jit_compile": False},
+        "blocks of XLA": {"jit_compile": True},
+        "single steps": {"steps_per_execution": 1},
+    }[how]
+
+    def train(rows, context):
+        flow = build()
+        flow.adapt(*table[:2])
+        flow.compile(keras.optimizers.Adam(0.01), loss=loss, **compile_to)
+        if rows:
+            settings = {"batch_size": BATCH, "shuffle": False, "verbose": 0}
+            flow.fit(table[0][:rows], context=context[:rows], **settings)
+        return flow
+
+    def weights(flow):
+        return np.concatenate([w.ravel() for w in flow.get_weights()])
+
+    before, context = bad_row // BATCH, np.zeros((ROWS, 1), "float32")
+    expected = train(before * BATCH, context)
+    context[bad_row] = 1.0
+    flow = train(0, context)
+    with pytest.raises(FloatingPointError, match=rf"epoch 1, batch {before + 1}\b"):
+        flow.fit(table[0], context=context, batch_size=BATCH, shuffle=False, verbose=0)
+    np.testing.assert_allclose(weights(flow), weights(expected), atol=1e-5)
+    assert int(flow.optimizer.iterations.numpy()) == before
+
+
 def test_train_on_batch_and_gradient_tape_take_a_step(table):
     flow = build(context=False)
     flow.adapt(table[0])

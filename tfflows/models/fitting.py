@@ -23,7 +23,7 @@ from tfflows.training.batches import (
     ordered_batches,
     steps_in_epoch,
 )
-from tfflows.training.blocks import BLOCK, block_size, blocks_of_stream
+from tfflows.training.blocks import BLOCK, block_size, blocks_of_stream, longest_block
 from tfflows.training.resume import Position, Resume
 from tfflows.training.runs import describe_run, sum_of
 from tfflows.training.trainer import check_callback, unpack
@@ -223,7 +223,8 @@ validation_batch_size, validation_freq
         # The stream shuffles; Keras would warn that it cannot.
         fed = {"steps_per_epoch": steps_per_epoch or steps, "shuffle": False}
         if self.takes_blocks(callbacks) and steps_per_epoch in (None, steps):
-            block = block_size(steps)
+            most = longest_block(self.count_params(), batch_size)
+            block = block_size(steps, most)
             self.in_blocks(tensors, block, steps * len(epochs))
             fill = len(x) % batch_size == 0 or not self.depends_on_batch(
                 *(None if a is None else a[:1] for a in tensors[:2])

@@ -1,8 +1,12 @@
 """Stopping a training run at the first loss or gradient that is not finite."""
 
+import contextlib
+
 import tensorflow as tf
 
-__all__ = ["FiniteGuard", "Progress"]
+from tfflows.training.replicas import over_replicas, replicas_in_sync
+
+__all__ = ["FiniteGuard", "Progress", "all_finite"]
 
 
 class Progress:
@@ -16,13 +20,18 @@ class Progress:
 
 
 class FiniteGuard:
-    """A variable that remembers the step at which something was not finite.
+    """Keeps values that are not finite out of the weights, and remembers that there were any.
 
-    The compiled step reads and writes it; Python looks at it after each call. It is no weight of
-    the model and is not saved.
+    A single step is checked before its update. Within a block of steps that would cost as much as
+    a third of a small flow's step, because the compiler copies all weights where an update may or
+    may not happen; there the update goes through, and `Blocks` takes back what it should not have
+    done (see `deferred`).
+
+    The flag is a variable that the compiled step reads and writes and Python looks at after each
+    call. It is no weight of the model and is not saved.
     """
 
-    __slots__ = ("tripped",)
+    __slots__ = ("is_deferred", "tripped")
 
     def __init__(self):
         self.tripped = tf.Variable(
@@ -31,24 +40,58 @@ class FiniteGuard:
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
             name="tripped",
         )
+        self.is_deferred = False
 
     def reset(self) -> None:
         """Forget an earlier run."""
         self.tripped.assign(False)
 
-    def apply(self, finite, update) -> None:
-        """Run `update` while everything has been finite; remember when it was not."""
-        replicas = tf.distribute.get_replica_context().num_replicas_in_sync
-        if replicas > 1:
-            # Updates of mirrored variables cannot stand in a branch: see `Trainer.train_step`,
-            # which hands zero gradients over instead.
-            update()
-            self.tripped.assign(tf.logical_or(self.tripped, tf.logical_not(finite)))
+    @contextlib.contextmanager
+    def deferred(self):
+        """While a step is traced in here, it only notes whether its loss is finite."""
+        self.is_deferred = True
+        try:
+            yield
+        finally:
+            self.is_deferred = False
+
+    def take(self, loss, gradients, update) -> None:
+        """Run ``update(gradients)`` if all has been finite so far; remember if it was not."""
+        if self.is_deferred:
+            self._trip(tf.math.is_finite(loss))
+            update(gradients)
             return
-        self.tripped.assign(tf.logical_or(self.tripped, tf.logical_not(finite)))
+        finite = all_finite([loss, *(g for g in gradients if g is not None)])
+        replicas = replicas_in_sync()
+        if replicas > 1:
+            # Updates of mirrored variables cannot stand in a branch.
+            finite = over_replicas(tf.cast(finite, tf.float32)) >= replicas
+            update(
+                [None if g is None else tf.where(finite, g, tf.zeros_like(g)) for g in gradients]
+            )
+            self._trip(finite)
+            return
+        self._trip(finite)
 
         def run():
-            update()
+            update(gradients)
             return True
 
         tf.cond(tf.logical_not(self.tripped), run, lambda: False)
+
+    def _trip(self, finite) -> None:
+        self.tripped.assign(tf.logical_or(self.tripped, tf.logical_not(finite)))
+
+
+def _or_zero(condition, value):
+    value = tf.convert_to_tensor(value)
+    return tf.where(condition, value, tf.zeros_like(value))
+
+
+def all_finite(values):
+    """Whether all numbers of all tensors are finite."""
+    values = [tf.convert_to_tensor(value) for value in values]
+    floats = [value for value in values if value.dtype.is_floating]
+    if not floats:
+        return tf.constant(True)
+    return tf.reduce_all([tf.reduce_all(tf.math.is_finite(value)) for value in floats])

@@ -8,6 +8,7 @@ from tfflows.metrics import BitsPerDimension
 from tfflows.training.batches import is_no_context
 from tfflows.training.blocks import Blocks, has_batch_hooks
 from tfflows.training.guard import FiniteGuard, Progress
+from tfflows.training.replicas import over_replicas, replicas_in_sync
 
 __all__ = ["Trainer"]
 
@@ -160,16 +161,14 @@ class Trainer(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Return the weighted mean loss over all replicas, with the losses that layers add."""
         rows = self.row_losses(y, y_pred)
-        replica = tf.distribute.get_replica_context()
-        # Keras builds under a strategy by a symbolic call, outside of any replica.
-        replicas = 1 if replica is None else replica.num_replicas_in_sync
+        replicas = replicas_in_sync()
         if replicas == 1:
             total = weighted_mean(rows, sample_weight)
         else:
             weight = (
                 tf.ones_like(rows) if sample_weight is None else tf.cast(sample_weight, rows.dtype)
             )
-            everywhere = _over_replicas(tf.reduce_sum(weight))
+            everywhere = over_replicas(tf.reduce_sum(weight))
             # The replicas' gradients are added up, so each divides by the weight of all.
             total = tf.math.divide_no_nan(weighted_sum(rows, weight), everywhere)
         for extra in self.losses:
@@ -179,7 +178,6 @@ class Trainer(keras.Model):
     def train_step(self, data):
         """Take one optimizer step on a batch ``(x, context, sample_weight)``."""
         x, context, weight = unpack(data)
-        replicas = tf.distribute.get_replica_context().num_replicas_in_sync
         with tf.GradientTape() as tape:
             log_prob = self(x, context=context, training=True)
             loss = self.compute_loss(x, context, log_prob, weight, training=True)
@@ -190,35 +188,26 @@ class Trainer(keras.Model):
                 "this model has no trainable weights, so training would change nothing. Unfreeze a "
                 "layer, or use evaluate()."
             )
-        gradients = tape.gradient(scaled, variables)
-        squares = [
-            tf.reduce_sum(tf.square(tf.convert_to_tensor(g))) for g in gradients if g is not None
-        ]
-        finite = tf.math.is_finite(loss) & tf.math.is_finite(tf.add_n(squares))
-        if replicas > 1:
-            finite = _over_replicas(tf.cast(finite, tf.float32)) >= replicas
-            gradients = [
-                None if g is None else tf.where(finite, g, tf.zeros_like(g)) for g in gradients
-            ]
-        self.guard.apply(
-            finite, lambda: self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        )
-        return self._track(x, context, log_prob, weight, loss * replicas)
+
+        def update(gradients):
+            self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+        self.guard.take(loss, tape.gradient(scaled, variables), update)
+        return self._track(x, context, log_prob, weight, loss * replicas_in_sync())
 
     def test_step(self, data):
         """Score one batch."""
         x, context, weight = unpack(data)
         log_prob = self(x, context=context, training=False)
         loss = self.compute_loss(x, context, log_prob, weight, training=False)
-        replicas = tf.distribute.get_replica_context().num_replicas_in_sync
-        return self._track(x, context, log_prob, weight, loss * replicas)
+        return self._track(x, context, log_prob, weight, loss * replicas_in_sync())
 
     def _track(self, x, context, log_prob, weight, loss):
         total = tf.size(log_prob) if weight is None else tf.reduce_sum(weight)
         total = tf.cast(total, loss.dtype)
-        if tf.distribute.get_replica_context().num_replicas_in_sync > 1:
+        if replicas_in_sync() > 1:
             # Each replica holds its share of the loss of all, which counts by the weight of all.
-            total = _over_replicas(total)
+            total = over_replicas(total)
         for metric in self.metrics:
             if metric.name == "loss":
                 metric.update_state(loss, sample_weight=total)
@@ -270,16 +259,6 @@ class _Pending:
 
     def __init__(self, blocks):
         self.blocks = blocks
-
-
-def _over_replicas(value):
-    """Return the sum of a scalar over all replicas, on each of them."""
-    # `all_reduce` is a collective of its own; beside those of the optimizer their order may differ
-    # between replicas, and they then wait for each other.
-    return tf.distribute.get_replica_context().merge_call(
-        lambda strategy, part: strategy.reduce(tf.distribute.ReduceOp.SUM, part, axis=None),
-        args=(tf.stop_gradient(value),),
-    )
 
 
 def unpack(data) -> tuple:
