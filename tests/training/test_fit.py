@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import tfflows
 from tfflows.training.batches import batch_stream, block_stream
-from tfflows.training.blocks import block_size
+from tfflows.training.blocks import block_size, longest_block
 
 ROWS, BATCH = 230, 32  # a ragged last batch of 6
 
@@ -162,6 +162,11 @@ def test_every_row_comes_once_an_epoch_in_a_new_order():
 
 def test_blocks_share_an_epoch_evenly():
     assert [block_size(n) for n in (1, 39, 64, 65, 313)] == [1, 39, 64, 33, 63]
+    assert [block_size(n, 256) for n in (39, 256, 257)] == [39, 256, 129]
+
+
+def test_blocks_of_small_flows_are_longer():
+    assert longest_block(weights=50_000, batch_size=32) > longest_block(400_000, 256)
 
 
 def test_callbacks_with_batch_hooks_see_every_batch(table):

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 import tfflows
 from tfflows.training import Resume
+from tfflows.training.blocks import BLOCK
 from tfflows.training.checkpoint import read_checkpoint, write_checkpoint
 
 from .killed import kills
@@ -17,6 +18,11 @@ from .killed import kills
 ROWS, BATCH = 1400, 10  # three blocks in an epoch
 X = np.random.default_rng(0).normal(size=(ROWS, 2)).astype("float32")
 HELD = np.random.default_rng(1).normal(size=(100, 2)).astype("float32")
+
+
+@pytest.fixture(autouse=True)
+def blocks_as_of_a_large_flow(monkeypatch):
+    monkeypatch.setattr("tfflows.models.fitting.longest_block", lambda *sizes: BLOCK)
 
 
 class Interrupted(Exception):
@@ -314,10 +320,10 @@ class TestFile:
             if left[0] < 0:
                 raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr("tfflows.saving.files._sync", full)
-        with pytest.raises(OSError, match=r"No space left on device.*still there"):
-            run(tmp_path, epochs=3)
-        monkeypatch.undo()
+        with monkeypatch.context() as patch:
+            patch.setattr("tfflows.saving.files._sync", full)
+            with pytest.raises(OSError, match=r"No space left on device.*still there"):
+                run(tmp_path, epochs=3)
         content, _ = read_checkpoint(tmp_path / "resume.ckpt")
         assert (content["epoch"], content["call"]) == (0, 3)
         assert len(run(tmp_path, epochs=3)[1]["loss"]) == 3

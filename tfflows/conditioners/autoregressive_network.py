@@ -14,6 +14,7 @@ import tensorflow as tf
 from tfflows.bijectors.masked_stack import MaskedStack
 from tfflows.conditioners import linear
 from tfflows.conditioners.circle import circumference, cosine_and_sine
+from tfflows.conditioners.halves import MaskedProduct, best_cut
 from tfflows.conditioners.masks import (
     group_degrees,
     make_masks,
@@ -303,6 +304,11 @@ class AutoregressiveNetwork(keras.layers.Layer):
         self.layer_degrees = tuple(itertools.pairwise([inputs, *hidden, outputs]))
         first, *others = make_masks(self.input_degrees, hidden, self.params)
         self.masks = (np.repeat(first, columns, axis=0), *others)
+        cuts = best_cut(self.layer_degrees)
+        self._products = tuple(
+            MaskedProduct(mask, *cut, first=k == 0)
+            for k, (mask, cut) in enumerate(zip(self.masks, itertools.pairwise(cuts), strict=True))
+        )
         last = len(self.masks) - 1
         context_size = int(np.prod(self.conditional_event_shape or (), dtype=int))
         kernels, biases, context_kernels = [], [], []
@@ -394,28 +400,41 @@ class AutoregressiveNetwork(keras.layers.Layer):
         context = self._context(x, conditional_input)
         if self.period is not None:
             x = cosine_and_sine(x, self.period)
-        h = self._affine(0, x, context)
+        # The units of a layer, whole or in halves: see MaskedProduct.
+        h = self._affine(0, [x], context)
         last = len(self.kernels) - 1
         if self.residual:
             for k in range(1, last, 2):
-                block = self._affine(k, self.activation(h), context)
-                h = h + self._affine(k + 1, self._activate(block, training), context)
+                block = self._affine(k, [self.activation(part) for part in h], context)
+                block = self._affine(k + 1, self._activate(block, training), context)
+                h = [part + more for part, more in zip(h, block, strict=True)]
             if last:
-                h = self._affine(last, self.activation(h), context)
+                h = self._affine(last, [self.activation(part) for part in h], context)
         else:
             for k in range(1, last + 1):
                 h = self._affine(k, self._activate(h, training), context)
+        h = h[0] if len(h) == 1 else tf.concat(h, -1)
         return linear.merge_event(h, 1, [size, self.params][-len(self.event_shape) - 1 :])
 
-    def _activate(self, h: tf.Tensor, training: bool | None) -> tf.Tensor:
-        h = self.activation(h)
-        return h if self._dropout is None else self._dropout(h, training=training)
+    def _activate(self, h: list[tf.Tensor], training: bool | None) -> list[tf.Tensor]:
+        h = [self.activation(part) for part in h]
+        if self._dropout is None:
+            return h
+        return [self._dropout(part, training=training) for part in h]
 
-    def _affine(self, k: int, h: tf.Tensor, context: tf.Tensor | None) -> tf.Tensor:
+    def _affine(self, k: int, h: list[tf.Tensor], context: tf.Tensor | None) -> list[tf.Tensor]:
         """Return the pre-activation of layer k."""
-        h = linear.affine(h, self._masked_kernel(k))
+        product = self._products[k]
+        results = product(h, self._tensor(self.kernels[k]))
         offset = self._offset(k, context)
-        return h if offset is None else h + offset
+        if offset is None:
+            return results
+        if len(results) == 1:
+            return [results[0] + offset]
+        return [
+            result + offset[..., columns]
+            for result, columns in zip(results, product.columns, strict=True)
+        ]
 
     def _masked_kernel(self, k: int) -> tf.Tensor:
         kernel = self._tensor(self.kernels[k])

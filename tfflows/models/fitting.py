@@ -127,6 +127,7 @@ validation_batch_size, validation_freq
             "initial_epoch": initial_epoch,
             "steps_per_epoch": steps_per_epoch,
             "validation_split": validation_split,
+            "longest_block": longest_block(self.count_params(), batch_size or 32),
         }
         common = {
             "epochs": epochs,
@@ -223,8 +224,7 @@ validation_batch_size, validation_freq
         # The stream shuffles; Keras would warn that it cannot.
         fed = {"steps_per_epoch": steps_per_epoch or steps, "shuffle": False}
         if self.takes_blocks(callbacks) and steps_per_epoch in (None, steps):
-            most = longest_block(self.count_params(), batch_size)
-            block = block_size(steps, most)
+            block = block_size(steps, longest_block(self.count_params(), batch_size))
             self.in_blocks(tensors, block, steps * len(epochs))
             fill = len(x) % batch_size == 0 or not self.depends_on_batch(
                 *(None if a is None else a[:1] for a in tensors[:2])
