@@ -431,10 +431,9 @@ class AutoregressiveNetwork(keras.layers.Layer):
             return results
         if len(results) == 1:
             return [results[0] + offset]
-        return [
-            result + offset[..., columns]
-            for result, columns in zip(results, product.columns, strict=True)
-        ]
+        sizes = [columns.stop - columns.start for columns in product.columns]
+        offsets = tf.split(offset, sizes, axis=-1)
+        return [result + part for result, part in zip(results, offsets, strict=True)]
 
     def _masked_kernel(self, k: int) -> tf.Tensor:
         kernel = self._tensor(self.kernels[k])
