@@ -17,10 +17,11 @@ from tfflows.conditioners.linear import affine
 
 __all__ = ["MaskedProduct", "best_cut"]
 
-#: Width of a network's narrowest hidden layer from which halves pay. On two cores, hidden widths
-#: of 512: training products 15.8 -> 14.3 ms, density of 10,000 rows 141 -> 123 ms; of 256: 4.8 ->
-#: 4.3 and 37 -> 36 ms; of 128: slower, as are more than two parts at any of these widths.
-_WIDE = 256
+# Width of a network's narrowest hidden layer from which halves pay (benchmarks/halves.py). On two
+# cores, hidden widths of 512: training products 15.3 -> 13.3 ms, density of 10,000 rows 141 -> 119
+# ms; of 256: 5.1 -> 4.0 and 34 -> 33 ms; of 128: 1.7 -> 1.5 and 13.1 -> 13.9 ms. More than two
+# parts are slower: smaller products run at a lower rate.
+_WIDE = 128
 
 
 def best_cut(layer_degrees: Sequence[tuple]) -> list[int | None]:
