@@ -94,6 +94,25 @@ def test_a_quarter_of_the_products_of_a_wide_layer_is_left_out():
     assert size == pytest.approx(0.75 * 256**2, rel=0.03)
 
 
+@pytest.mark.parametrize("event", [1, 2])
+def test_networks_of_one_degree_stay_whole(event):
+    made = AutoregressiveNetwork(params=2, event_shape=event, hidden_units=(256, 256))
+    assert made(tf.ones([3, event])).shape == (3, event, 2)
+    assert all(len(product.columns) == 1 for product in made._products)
+
+
+def test_inputs_that_nothing_sees_are_left_out():
+    mask = np.array([[1.0, 1.0], [0.0, 0.0]], "float32")
+    x, kernel = tf.constant([[2.0, 3.0]]), tf.ones([2, 2])
+    with tf.GradientTape() as tape:
+        tape.watch([x, kernel])
+        (y,) = MaskedProduct(mask, 1, None, first=True)([x], kernel)
+    np.testing.assert_array_equal(y, [[2.0, 2.0]])
+    to_x, to_kernel = tape.gradient(y, [x, kernel])
+    np.testing.assert_array_equal(to_x, [[2.0, 0.0]])
+    np.testing.assert_array_equal(to_kernel, [[2.0, 2.0], [0.0, 0.0]])
+
+
 def test_narrow_and_unsorted_layers_stay_whole():
     narrow = AutoregressiveNetwork(params=2, event_shape=9, hidden_units=(64, 256))
     assert best_cut(narrow.layer_degrees) == [None] * 4

@@ -160,6 +160,28 @@ def test_every_row_comes_once_an_epoch_in_a_new_order():
     np.testing.assert_array_equal(again.numpy().ravel(), order[1][: 3 * BATCH])
 
 
+@pytest.mark.parametrize(
+    "batches, steps_per_epoch", [(150, None), (150, 30), (150, 40), (None, 90), (150, 150)]
+)
+def test_a_long_dataset_is_trained_on_to_its_end(table, batches, steps_per_epoch):
+    x = np.resize(table[0], (150 * 4, 2))
+
+    def train(**compile_to):
+        dataset = tf.data.Dataset.from_tensor_slices(x).batch(4)
+        dataset = dataset.repeat() if batches is None else dataset
+        flow = build(context=False)
+        flow.adapt(x)
+        flow.compile(keras.optimizers.SGD(0.01), **compile_to)
+        flow.fit(dataset, epochs=3, steps_per_epoch=steps_per_epoch, verbose=0)
+        weights = np.concatenate([w.ravel() for w in flow.get_weights()])
+        return weights, int(flow.optimizer.iterations.numpy())
+
+    weights, steps = train()
+    plain, _ = train(steps_per_execution=1)
+    assert steps == 3 * (steps_per_epoch or 150)
+    np.testing.assert_allclose(weights, plain, atol=2e-5)
+
+
 def test_blocks_share_an_epoch_evenly():
     assert [block_size(n) for n in (1, 39, 64, 65, 313)] == [1, 39, 64, 33, 63]
     assert [block_size(n, 256) for n in (39, 256, 257)] == [39, 256, 129]

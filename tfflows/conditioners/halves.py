@@ -61,7 +61,8 @@ def best_cut(layer_degrees: Sequence[tuple]) -> list[int | None]:
             if r is not None and c is not None
         )
 
-    return max(map(below, sorted(set(hidden[0]))), key=skipped)
+    best = max(map(below, sorted(set(hidden[0]))), key=skipped)
+    return best if skipped(best) else [None] * len(units)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -138,7 +139,7 @@ class MaskedProduct:
                 for value, block in zip(values, flat, strict=True)
             ]
 
-        if len(flat) == 1:
+        if len(flat) == 1 and flat[0].rows.stop == self.shape[0]:
             return masked([kernel])
 
         # The gradient of slices would be a sum of padded blocks, which XLA computes anew, number

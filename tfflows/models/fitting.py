@@ -159,9 +159,10 @@ validation_batch_size, validation_freq
                 at = self._resumed(resume, run, drawn, data_sum, callbacks, at, epochs)
             if stream is not x and self.takes_blocks(callbacks):
                 fed["x"] = self._stream_in_blocks(stream, steps_per_epoch, epochs - initial_epoch)
-            if resume is not None:
+            in_blocks = fed["x"] is not stream
+            if in_blocks or resume is not None:
+                # Keras must not take the number of blocks for that of batches.
                 steps = steps_per_epoch or steps_of_stream(stream)
-                in_blocks = fed["x"] is not stream
                 calls = math.ceil(steps / self.steps_per_execution)
                 fed["x"] = advanced(
                     fed["x"],
@@ -245,7 +246,9 @@ validation_batch_size, validation_freq
         """Return a dataset of blocks, or the dataset itself where that would change batches."""
         steps = int(stream.cardinality())
         if steps_per_epoch is not None:
-            block = max(k for k in range(1, BLOCK + 1) if steps_per_epoch % k == 0)
+            # Neither an epoch nor a pass through the dataset may end within a block.
+            ends = [steps_per_epoch, *([steps] if steps > 0 else [])]
+            block = max(k for k in range(1, BLOCK + 1) if all(end % k == 0 for end in ends))
         elif steps > 0:
             block = block_size(steps)
         else:

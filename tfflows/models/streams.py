@@ -146,7 +146,7 @@ def advanced(dataset, epochs: int, calls: int, per_epoch: int, per_call: int, go
     Parameters
     ----------
     dataset : tf.data.Dataset
-        What one epoch consists of, or, if it `goes_on`, all of them.
+        What one epoch consists of, or, if it `goes_on`, all of them, over and over.
     epochs, calls : int
         Epochs to pass over, and calls of the training program in the one after them.
     per_epoch, per_call : int
@@ -156,7 +156,7 @@ def advanced(dataset, epochs: int, calls: int, per_epoch: int, per_call: int, go
     """
     taken = (epochs * per_epoch + calls) * per_call
     if goes_on:
-        return dataset.skip(taken)
+        return (dataset.repeat() if int(dataset.cardinality()) > 0 else dataset).skip(taken)
     if per_call > 1:
         return tf.data.Dataset.range(tf.int64.max).flat_map(lambda epoch: dataset).skip(taken)
 
