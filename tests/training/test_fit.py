@@ -272,6 +272,28 @@ def test_train_on_batch_and_gradient_tape_take_a_step(table):
     assert flow.test_on_batch(table[0]) < before
 
 
+@pytest.mark.parametrize(
+    "make_strategy",
+    [
+        lambda: tf.distribute.MirroredStrategy(["CPU:0"]),
+        lambda: tf.distribute.OneDeviceStrategy("/CPU:0"),
+    ],
+    ids=["mirrored", "one device"],
+)
+def test_a_strategy_of_one_replica_takes_the_same_steps(table, make_strategy):
+    def train(strategy):
+        with strategy.scope():
+            flow = build(context=False)
+            flow.compile(keras.optimizers.Adam(0.01))
+        losses = flow.fit(table[0], epochs=2, batch_size=BATCH, seed=3, verbose=0).history["loss"]
+        return losses, np.concatenate([w.ravel() for w in flow.get_weights()])
+
+    for ours, expected in zip(
+        train(make_strategy()), train(tf.distribute.get_strategy()), strict=True
+    ):
+        np.testing.assert_allclose(ours, expected, atol=2e-5)
+
+
 def test_two_replicas_take_the_steps_of_one(table):
     code = """
 import os, sys, numpy as np, keras, tensorflow as tf

@@ -62,10 +62,9 @@ class FiniteGuard:
             update(gradients)
             return
         finite = all_finite([loss, *(g for g in gradients if g is not None)])
-        replicas = replicas_in_sync()
-        if replicas > 1:
+        if tf.distribute.has_strategy():
             # Updates of mirrored variables cannot stand in a branch.
-            finite = over_replicas(tf.cast(finite, tf.float32)) >= replicas
+            finite = over_replicas(tf.cast(finite, tf.float32)) >= replicas_in_sync()
             update(
                 [None if g is None else tf.where(finite, g, tf.zeros_like(g)) for g in gradients]
             )

@@ -121,10 +121,13 @@ class Trainer(keras.Model):
 
     def takes_blocks(self, callbacks) -> bool:
         """Whether steps may be taken in blocks: nothing wants to see single ones."""
+        with self.distribute_strategy.scope():
+            # Also with one replica Keras then looks into batches, and would find blocks.
+            distributed = tf.distribute.has_strategy()
         return (
             self._auto_steps
             and not self.run_eagerly
-            and self.distribute_strategy.num_replicas_in_sync == 1
+            and not distributed
             and not any(has_batch_hooks(callback) for callback in callbacks)
         )
 
