@@ -264,6 +264,18 @@ def test_a_gradient_that_is_not_finite_does_not_reach_the_weights(table, how, ba
     assert int(flow.optimizer.iterations.numpy()) == before
 
 
+def test_what_a_layer_remembers_may_be_infinite(table):
+    class Remembers(tfflows.layers.Shift):
+        def build(self, event_shape, context_shape=None):
+            super().build(event_shape, context_shape)
+            start = keras.initializers.Constant(np.inf)
+            self.smallest = self.add_weight(shape=(), initializer=start, trainable=False)
+
+    flow = tfflows.Flow([Remembers()], event_shape=2)
+    flow.compile(keras.optimizers.SGD(0.1))
+    assert np.isfinite(flow.fit(table[0], epochs=2, verbose=0).history["loss"]).all()
+
+
 def test_train_on_batch_and_gradient_tape_take_a_step(table):
     flow = build(context=False)
     flow.adapt(table[0])

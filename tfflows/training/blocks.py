@@ -77,6 +77,8 @@ class Blocks:
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
         self.state = _State([*model.variables, *model.optimizer.variables])
+        # What layers hold beside their weights is theirs: a statistic may well be infinite.
+        self.watched = [*model.trainable_variables, *model.optimizer.variables]
         self.program = self._compile(jit_compile)
         self.tail_program = None
 
@@ -96,7 +98,7 @@ class Blocks:
                     step,
                     (tf.constant(0, count.dtype),),
                 )
-            finite = all_finite(self.state.variables) & tf.logical_not(guard.tripped)
+            finite = all_finite(self.watched) & tf.logical_not(guard.tripped)
             return self.model.get_metrics_result(), taken, finite
 
         return program
