@@ -82,11 +82,6 @@ class FiniteGuard:
         self.tripped.assign(tf.logical_or(self.tripped, tf.logical_not(finite)))
 
 
-def _or_zero(condition, value):
-    value = tf.convert_to_tensor(value)
-    return tf.where(condition, value, tf.zeros_like(value))
-
-
 def all_finite(values):
     """Whether all numbers of all tensors are finite."""
     values = [tf.convert_to_tensor(value) for value in values]
