@@ -12,11 +12,12 @@ import pytest
 import tfflows
 
 
-def run(code, **environment):
+def run(code, cwd=None, **environment):
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
         capture_output=True,
         text=True,
+        cwd=cwd,
         env={**os.environ, **environment},
         timeout=300,
     )
@@ -56,7 +57,7 @@ def test_another_backend_is_refused_by_name(monkeypatch):
 
 
 @pytest.mark.slow
-def test_keras_2_next_door():
+def test_keras_2_next_door(tmp_path):
     """`TF_USE_LEGACY_KERAS=1`, set for somebody else's code, changes nothing here."""
     done = run(
         """
@@ -93,6 +94,7 @@ def test_keras_2_next_door():
             raise AssertionError("an optimizer of Keras 2 was accepted")
         print("works")
         """,
+        cwd=tmp_path,
         TF_USE_LEGACY_KERAS="1",
     )
     assert "works" in done.stdout, done.stderr[-3000:]
