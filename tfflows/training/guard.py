@@ -88,4 +88,10 @@ def all_finite(values):
     floats = [value for value in values if value.dtype.is_floating]
     if not floats:
         return tf.constant(True)
-    return tf.reduce_all([tf.reduce_all(tf.math.is_finite(value)) for value in floats])
+    # What is not finite times zero is NaN. Asking each tensor instead makes XLA build a program of
+    # its own for each: a third of a second for a hundred weights and moments. The zero must not
+    # look like one, or the product would be optimized away.
+    largest = tf.constant(float("inf"), floats[0].dtype)
+    zero = tf.reduce_sum(floats[0]) > largest
+    spoilt = [tf.reduce_sum(value * tf.cast(zero, value.dtype)) for value in floats]
+    return tf.math.is_finite(tf.add_n([tf.cast(value, tf.float32) for value in spoilt]))

@@ -7,6 +7,7 @@ from tfflows.losses import NegativeLogLikelihood, weighted_mean, weighted_sum
 from tfflows.metrics import BitsPerDimension
 from tfflows.training.batches import is_no_context
 from tfflows.training.blocks import Blocks, has_batch_hooks
+from tfflows.training.fused_adam import one_update_per_weight
 from tfflows.training.guard import FiniteGuard, Progress
 from tfflows.training.replicas import over_replicas, replicas_in_sync
 
@@ -193,7 +194,8 @@ class Trainer(keras.Model):
             )
 
         def update(gradients):
-            self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+            with one_update_per_weight(self.optimizer, variables):
+                self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
 
         self.guard.take(loss, tape.gradient(scaled, variables), update)
         return self._track(x, context, log_prob, weight, loss * replicas_in_sync())
