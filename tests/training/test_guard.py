@@ -13,8 +13,14 @@ LARGE = np.float32(3e38)
 @pytest.mark.parametrize("where", [0, 1])
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(0.0, True), (LARGE, True), (-LARGE, True), (np.inf, False), (-np.inf, False)]
-    + [(np.nan, False)],
+    [
+        (0.0, True),
+        (LARGE, True),
+        (-LARGE, True),
+        (np.inf, False),
+        (-np.inf, False),
+        (np.nan, False),
+    ],
 )
 def test_one_number_among_many(value, where, expected, compiled):
     arrays = [np.full((3, 4), LARGE), np.arange(5, dtype=np.float64), np.arange(3)]
