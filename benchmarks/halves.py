@@ -42,11 +42,7 @@ def products_of(job, cut: bool) -> list:
 
 def size_of(product) -> int:
     """Return how many entries of the kernel are multiplied."""
-    return sum(
-        (block.rows.stop - block.rows.start) * (block.columns.stop - block.columns.start)
-        for blocks in product.blocks
-        for block in blocks
-    )
+    return sum(int(np.prod(block.shape)) for block in product.blocks)
 
 
 def run(job, cut: bool, rounds: int = 8) -> tuple[float, float, float]:
@@ -54,7 +50,13 @@ def run(job, cut: bool, rounds: int = 8) -> tuple[float, float, float]:
     products = products_of(job, cut)
     random = np.random.default_rng(0)
     kernels = [
-        [tf.Variable(0.05 * random.normal(size=p.shape).astype("float32")) for p in products]
+        [
+            [
+                tf.Variable(0.05 * random.normal(size=block.shape).astype("float32"))
+                for block in product.blocks
+            ]
+            for product in products
+        ]
         for _ in range(job.layers)
     ]
 
@@ -69,7 +71,7 @@ def run(job, cut: bool, rounds: int = 8) -> tuple[float, float, float]:
             x = x * tf.exp(tf.tanh(h[..., 0])) + h[..., 1]
         return total + tf.reduce_sum(x * x, -1)
 
-    flat = [kernel for layer in kernels for kernel in layer]
+    flat = tf.nest.flatten(kernels)
 
     @tf.function(jit_compile=True, autograph=False)
     def steps(x, count):

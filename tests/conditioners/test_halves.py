@@ -1,5 +1,6 @@
 """Products that leave out the block of zeros are those of the whole masked kernel."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -34,12 +35,29 @@ def network(**options):
     return made
 
 
+def free(_):
+    """A constraint that changes nothing; but who has one keeps its kernels whole."""
+    return _
+
+
 def whole(made):
-    """Return the network with each product in one piece."""
-    other = type(made).from_config(made.get_config())
-    other.set_weights(made.get_weights())
-    other._products = tuple(MaskedProduct(mask) for mask in other.masks)
+    """Return the network with each kernel in one piece."""
+    options = {**made.get_config(), "kernel_constraint": None}
+    other = type(made)(**{**options, "activation": made.activation, "kernel_constraint": free})
+    assert all(len(product.blocks) == 1 for product in other._products)
+    store = {}
+    made.save_own_variables(store)
+    other.load_own_variables(store)
     return other
+
+
+def in_whole_kernels(made, weights) -> list:
+    """Return arrays like the blocks of kernels and the biases, kernels joined."""
+    weights, found = iter(weights), []
+    for product, blocks, *others in made._stored_layers():
+        found.append(product.join([next(weights) for _ in blocks]))
+        found += [next(weights) for other in others if other is not None]
+    return found
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
@@ -61,7 +79,8 @@ def test_values_and_gradients_are_those_of_whole_products(name, jit_compile):
                 loss = tf.reduce_sum(tf.sin(y / 1e3))
             return y, *tape.gradient(loss, [x, *one.trainable_variables])
 
-        found.append(run())
+        y, to_x, *gradients = run()
+        found.append([y, to_x, *in_whole_kernels(one, gradients)])
     for ours, expected in zip(*found, strict=True):
         scale = np.abs(expected).max()
         np.testing.assert_allclose(ours, expected, atol=2e-5 * scale)
@@ -70,27 +89,22 @@ def test_values_and_gradients_are_those_of_whole_products(name, jit_compile):
 def test_second_derivatives_pass():
     made = network(activation="tanh")
     x = tf.constant(np.random.default_rng(1).normal(size=(2, 9)), "float32")
+    found = []
     for one in (made, whole(made)):
-        kernel = one.kernels[1]
+        weights = one.trainable_variables
         with tf.GradientTape() as outer:
             with tf.GradientTape() as inner:
                 value = tf.reduce_sum(tf.sin(one(x) / 100))
-            first = inner.gradient(value, kernel)
-            norm = tf.reduce_sum(first**2)
-        second = outer.gradient(norm, kernel).numpy()
-        if one is made:
-            expected = second
-    np.testing.assert_allclose(second, expected, atol=1e-4 * np.abs(expected).max())
+            norm = sum(tf.reduce_sum(first**2) for first in inner.gradient(value, weights))
+        second = outer.gradient(norm, weights, unconnected_gradients="zero")
+        found.append(in_whole_kernels(one, second))
+    for ours, expected in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, expected, atol=1e-4 * max(np.abs(expected).max(), 1e-6))
 
 
 def test_a_quarter_of_the_products_of_a_wide_layer_is_left_out():
     made = network()
-    product = made._products[1]
-    size = sum(
-        (b.rows.stop - b.rows.start) * (b.columns.stop - b.columns.start)
-        for blocks in product.blocks
-        for b in blocks
-    )
+    size = sum(np.prod(block.shape) for block in made._blocks[1])
     assert size == pytest.approx(0.75 * 256**2, rel=0.03)
 
 
@@ -106,7 +120,8 @@ def test_inputs_that_nothing_sees_are_left_out():
     x, kernel = tf.constant([[2.0, 3.0]]), tf.ones([2, 2])
     with tf.GradientTape() as tape:
         tape.watch([x, kernel])
-        (y,) = MaskedProduct(mask, 1, None, first=True)([x], kernel)
+        product = MaskedProduct(mask, 1, None, first=True)
+        (y,) = product([x], product.split(kernel))
     np.testing.assert_array_equal(y, [[2.0, 2.0]])
     to_x, to_kernel = tape.gradient(y, [x, kernel])
     np.testing.assert_array_equal(to_x, [[2.0, 0.0]])
@@ -118,3 +133,61 @@ def test_narrow_and_unsorted_layers_stay_whole():
     assert best_cut(narrow.layer_degrees) == [None] * 4
     backwards = network(input_order="right-to-left")
     assert [cut is None for cut in best_cut(backwards.layer_degrees)] == [True, False, False, True]
+
+
+def test_blocks_start_as_parts_of_the_whole_kernel():
+    for initializer in (None, "glorot_uniform"):
+        made = AutoregressiveNetwork(
+            2, 9, hidden_units=(128, 128), seed=3, kernel_initializer=initializer
+        )
+        other = AutoregressiveNetwork(
+            2,
+            9,
+            hidden_units=(128, 128),
+            seed=3,
+            kernel_initializer=initializer,
+            kernel_constraint=free,
+        )
+        assert len(made.weights) > len(other.weights) == 6
+        for ours, expected in zip(made.kernels, other.kernels, strict=True):
+            np.testing.assert_array_equal(ours, expected)
+            assert np.any(expected != 0.0)
+
+
+@pytest.mark.parametrize("name", ["l1", "l2", "L1L2"])
+def test_penalties_are_those_of_whole_kernels(name):
+    made = AutoregressiveNetwork(2, 9, hidden_units=(128, 128), seed=3, kernel_regularizer=name)
+    assert len(made.weights) > 6
+    expected = sum(keras.regularizers.get(name)(kernel) for kernel in made.kernels)
+    np.testing.assert_allclose(sum(made.losses), expected, rtol=1e-5)
+
+
+def test_what_acts_on_units_keeps_kernels_whole():
+    for options in (
+        {"kernel_constraint": keras.constraints.MaxNorm(1.0)},
+        {"kernel_regularizer": keras.regularizers.OrthogonalRegularizer()},
+    ):
+        made = AutoregressiveNetwork(2, 9, hidden_units=(128, 128), **options)
+        assert len(made.weights) == 6
+
+
+@pytest.mark.parametrize("name", ["plain", "context", "no bias", "residual"])
+def test_files_hold_whole_kernels(name, tmp_path):
+    made = network(**CASES[name])
+    store = {}
+    made.save_own_variables(store)
+    kernels = [value for value in store.values() if value.shape[0] != 3 and value.ndim == 2]
+    assert [value.shape for value in kernels] == [mask.shape for mask in made.masks]
+    other = type(made).from_config(made.get_config())
+    other.load_own_variables(store)
+    for ours, expected in zip(other.get_weights(), made.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, expected)
+
+
+def test_weights_of_another_network_are_refused():
+    store = {}
+    network().save_own_variables(store)
+    with pytest.raises(ValueError, match="kernels and biases of shapes"):
+        network(hidden_units=(256, 300)).load_own_variables(store)
+    with pytest.raises(ValueError, match="kernels and biases of shapes"):
+        network(use_bias=False).load_own_variables(store)

@@ -113,10 +113,18 @@ class AutoregressiveNetwork(keras.layers.Layer):
     hidden_degrees : tuple of tuple of int
         The sorted degrees of the units of each hidden layer.
     kernels, biases, context_kernels, masks, layer_degrees
-        The layers from the input to the output, in lists of equal length: the kernels
-        [inputs, outputs], the biases (or None), the kernels of the context (or None where it does
-        not enter), the masks as arrays, and the pairs (degrees of inputs, degrees of outputs).
-        A residual block counts as two layers.
+        The layers from the input to the output, in lists of equal length: the masked kernels
+        [inputs, outputs] as tensors, the biases (or None), the kernels of the context (or None
+        where it does not enter), the masks as arrays, and the pairs (degrees of inputs, degrees of
+        outputs). A residual block counts as two layers. The weights of a wide layer are the blocks
+        of its kernel that are not all zero (see Notes).
+
+    Notes
+    -----
+    Where all hidden layers have 128 units or more and degrees are sorted, units of low and of high
+    degree are kept apart, and a fourth of each kernel, which is zero, is neither stored nor
+    multiplied. Its weights are then several blocks; files hold whole kernels. A constraint of
+    kernels, or a regularizer other than L1 and L2, keeps kernels whole.
 
     Raises
     ------
@@ -305,47 +313,70 @@ class AutoregressiveNetwork(keras.layers.Layer):
         first, *others = make_masks(self.input_degrees, hidden, self.params)
         self.masks = (np.repeat(first, columns, axis=0), *others)
         cuts = best_cut(self.layer_degrees)
+        if self._needs_whole_kernels():
+            cuts = [None] * len(cuts)
         self._products = tuple(
             MaskedProduct(mask, *cut, first=k == 0)
             for k, (mask, cut) in enumerate(zip(self.masks, itertools.pairwise(cuts), strict=True))
         )
         last = len(self.masks) - 1
         context_size = int(np.prod(self.conditional_event_shape or (), dtype=int))
-        kernels, biases, context_kernels = [], [], []
-        for k, mask in enumerate(self.masks):
+        blocks, biases, context_kernels = [], [], []
+        for k, (mask, product) in enumerate(zip(self.masks, self._products, strict=True)):
             zero = self.zero_output and k == last
             ends_block = self.residual and 0 < k < last and k % 2 == 0
             scale = _BLOCK_SCALE if ends_block else 1.0
-            kernels.append(self._add_kernel(f"kernel_{k}", 3 * k, zero, mask, scale))
+            blocks.append(self._add_blocks(f"kernel_{k}", 3 * k, zero, mask, scale, product))
             biases.append(self._add_bias(f"bias_{k}", 3 * k + 1, zero, mask, k == last))
             enters = k == 0 or (self.conditional_input_layers == "all_layers" and not ends_block)
             if self.conditional and enters:
                 ones = np.ones((context_size, mask.shape[1]), np.float32)
-                kernel = self._add_kernel(f"context_kernel_{k}", 3 * k + 2, zero, ones)
-                context_kernels.append(kernel)
+                name, whole = f"context_kernel_{k}", MaskedProduct(ones)
+                context_kernels += self._add_blocks(name, 3 * k + 2, zero, ones, 1.0, whole)
             else:
                 context_kernels.append(None)
-        self.kernels, self.biases, self.context_kernels = kernels, biases, context_kernels
+        self._blocks, self.biases, self.context_kernels = blocks, biases, context_kernels
 
-    def _add_kernel(
-        self, name: str, index: int, zero: bool, mask: np.ndarray, scale: float = 1.0
-    ) -> keras.Variable:
+    def _needs_whole_kernels(self) -> bool:
+        """Whether something acts on kernels that would do something else to their blocks."""
+        separable = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
+        regular = self.kernel_regularizer is None or type(self.kernel_regularizer) in separable
+        return self.kernel_constraint is not None or not regular
+
+    def _add_blocks(
+        self,
+        name: str,
+        index: int,
+        zero: bool,
+        mask: np.ndarray,
+        scale: float,
+        product: MaskedProduct,
+    ) -> list[keras.Variable]:
+        """Add the blocks of a kernel, drawn as parts of the whole."""
         draw = linear.fresh_initializer(self.kernel_initializer, self.seed, index)
         factor = mask * scale
         if isinstance(draw, keras.initializers.VarianceScaling):
             factor = factor * np.sqrt(mask.shape[0] / np.maximum(mask.sum(axis=0), 1.0))
 
-        def masked(shape, dtype=None):
-            values = draw(shape, dtype=dtype)
-            return values * keras.ops.cast(factor, values.dtype)
+        def part_of(block):
+            def initialize(shape, dtype=None):
+                values = draw(mask.shape, dtype=dtype)
+                values = values * keras.ops.cast(factor, values.dtype)
+                return values[block.rows, block.columns]
 
-        return self.add_weight(
-            name=name,
-            shape=mask.shape,
-            initializer="zeros" if zero else masked,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+            return initialize
+
+        several = len(product.blocks) > 1
+        return [
+            self.add_weight(
+                name=f"{name}_{number}" if several else name,
+                shape=block.shape,
+                initializer="zeros" if zero else part_of(block),
+                regularizer=self.kernel_regularizer,
+                constraint=self.kernel_constraint,
+            )
+            for number, block in enumerate(product.blocks)
+        ]
 
     def _add_bias(
         self, name: str, index: int, zero: bool, mask: np.ndarray, last: bool
@@ -402,7 +433,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
             x = cosine_and_sine(x, self.period)
         # The units of a layer, whole or in halves: see MaskedProduct.
         h = self._affine(0, [x], context)
-        last = len(self.kernels) - 1
+        last = len(self._blocks) - 1
         if self.residual:
             for k in range(1, last, 2):
                 block = self._affine(k, [self.activation(part) for part in h], context)
@@ -425,7 +456,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
     def _affine(self, k: int, h: list[tf.Tensor], context: tf.Tensor | None) -> list[tf.Tensor]:
         """Return the pre-activation of layer k."""
         product = self._products[k]
-        results = product(h, self._tensor(self.kernels[k]))
+        results = product(h, [self._tensor(block) for block in self._blocks[k]])
         offset = self._offset(k, context)
         if offset is None:
             return results
@@ -435,9 +466,13 @@ class AutoregressiveNetwork(keras.layers.Layer):
         offsets = tf.split(offset, sizes, axis=-1)
         return [result + part for result, part in zip(results, offsets, strict=True)]
 
-    def _masked_kernel(self, k: int) -> tf.Tensor:
-        kernel = self._tensor(self.kernels[k])
-        return kernel * tf.constant(self.masks[k], kernel.dtype)
+    @property
+    def kernels(self) -> list[tf.Tensor]:
+        """The kernel of each layer [inputs, outputs], masked, as a tensor."""
+        return [
+            product.join(product.masked([self._tensor(block) for block in blocks]))
+            for product, blocks in zip(self._products, self._blocks, strict=True)
+        ]
 
     def _offset(self, k: int, context: tf.Tensor | None) -> tf.Tensor | None:
         """Return what the context and the bias add to the product of layer k."""
@@ -474,10 +509,9 @@ class AutoregressiveNetwork(keras.layers.Layer):
             if active is None or bool(active):
                 return None
         context = self._context(None, conditional_input)
-        layers = range(len(self.kernels))
         return MaskedStack(
-            kernels=tuple(self._masked_kernel(k) for k in layers),
-            offsets=tuple(self._offset(k, context) for k in layers),
+            kernels=tuple(self.kernels),
+            offsets=tuple(self._offset(k, context) for k in range(len(self._blocks))),
             input_degrees=self.input_degrees,
             hidden_degrees=tuple(degrees for degrees, _ in self.layer_degrees[1:]),
             parameter_size=self.params,
@@ -520,6 +554,42 @@ class AutoregressiveNetwork(keras.layers.Layer):
 
     def _owner(self) -> str:
         return f"AutoregressiveNetwork {self.name!r}"
+
+    def save_own_variables(self, store: dict) -> None:
+        """Write the weights, kernels as wholes, so that a file does not tell how they are kept."""
+        weights = []
+        for product, blocks, *others in self._stored_layers():
+            weights.append(product.join([tf.convert_to_tensor(block) for block in blocks]))
+            weights += [tf.convert_to_tensor(other) for other in others if other is not None]
+        for number, weight in enumerate(weights):
+            store[str(number)] = weight.numpy()
+
+    def load_own_variables(self, store: dict) -> None:
+        """Read what `save_own_variables` wrote.
+
+        Raises
+        ------
+        ValueError
+            If these are the weights of another network.
+        """
+        wanted = []
+        for product, blocks, *others in self._stored_layers():
+            wanted.append((product.shape, blocks, product.split))
+            wanted += [(tuple(o.shape), [o], lambda value: [value]) for o in others if o is not None]
+        found = [np.asarray(store[str(number)]) for number in range(len(store.keys()))]
+        shapes = [tuple(shape) for shape, _, _ in wanted]
+        if [value.shape for value in found] != shapes:
+            raise ValueError(
+                f"{self._owner()} has kernels and biases of shapes {shapes}; the file has "
+                f"{[value.shape for value in found]}. Build the network as it was when saved."
+            )
+        for (_, variables, parts), value in zip(wanted, found, strict=True):
+            for variable, part in zip(variables, parts(value), strict=True):
+                variable.assign(part)
+
+    def _stored_layers(self):
+        """Return the product, the blocks of the kernel, the bias and the context's kernel of all."""
+        return zip(self._products, self._blocks, self.biases, self.context_kernels, strict=True)
 
     def get_config(self) -> dict:
         """Return the arguments that rebuild this layer, with random orders and degrees resolved."""

@@ -1,8 +1,9 @@
 """Products with masked kernels that leave out the larger blocks of zeros.
 
 Where the units of all layers are sorted by degree, those of low degree never see those of high
-degree: a fourth of the products of a square kernel are by zeros that lie in one block. A network
-that keeps the two halves of each layer apart skips that block and copies no activations.
+degree: a fourth of a square kernel are zeros that lie in one block. A network that keeps the two
+halves of each layer apart, and its kernels in blocks, neither stores nor multiplies nor updates
+that block, and copies nothing.
 """
 
 from __future__ import annotations
@@ -73,9 +74,15 @@ class _Block:
     columns: slice
     mask: np.ndarray | None  # None for ones
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+
 
 class MaskedProduct:
     """``x @ (kernel * mask)`` for an x that comes in halves, or whole; so does the result.
+
+    The kernel comes in the blocks that are not all zero, of the shapes ``block.shape``.
 
     Parameters
     ----------
@@ -86,11 +93,21 @@ class MaskedProduct:
     first : bool
         Whether x comes whole although `rows` cuts it.
 
+    Attributes
+    ----------
+    blocks : list
+        The blocks of the kernel, by columns and then by rows.
+    columns : list of slice
+        The halves of the result.
+
     Examples
     --------
     >>> mask = np.array([[1.0, 1.0], [0.0, 1.0]])
     >>> product = MaskedProduct(mask, 1, 1)
-    >>> low, high = product([tf.constant([[2.0]]), tf.constant([[3.0]])], tf.ones([2, 2]))
+    >>> blocks = product.split(tf.ones([2, 2]))
+    >>> [tuple(block.shape) for block in blocks]
+    [(1, 1), (1, 1), (1, 1)]
+    >>> low, high = product([tf.constant([[2.0]]), tf.constant([[3.0]])], blocks)
     >>> low.numpy().tolist(), high.numpy().tolist()
     ([[2.0]], [[5.0]])
     """
@@ -108,59 +125,44 @@ class MaskedProduct:
             else:
                 spans = [(q, None, part) for q, part in enumerate(_halves(rows, mask.shape[0]))]
                 spans = [span for span in spans if span[2].start < stop] or spans[:1]
-            self.blocks.append(
-                [
-                    _Block(part, stop, span, at, None if mask[span, at].all() else mask[span, at])
-                    for part, stop, span in spans
-                ]
-            )
+            for part, stop, span in spans:
+                block_mask = None if mask[span, at].all() else mask[span, at]
+                self.blocks.append(_Block(part, stop, span, at, block_mask))
 
-    def __call__(self, parts: Sequence[tf.Tensor], kernel: tf.Tensor) -> list[tf.Tensor]:
+    def __call__(self, parts: Sequence[tf.Tensor], kernel: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """Return the halves of the product, or a list of the one product."""
-        kernels = iter(self._split(kernel))
-        results = []
-        for blocks in self.blocks:
-            total = None
-            for block in blocks:
-                x = parts[block.part]
-                x = x if block.stop is None else x[..., : block.stop]
-                product = affine(x, next(kernels))
-                total = product if total is None else total + product
-            results.append(total)
-        return results
+        results = {}
+        for block, values in zip(self.blocks, self.masked(kernel), strict=True):
+            x = parts[block.part]
+            product = affine(x if block.stop is None else x[..., : block.stop], values)
+            start = block.columns.start
+            results[start] = results[start] + product if start in results else product
+        return list(results.values())
 
-    def _split(self, kernel):
-        """Return the blocks of the masked kernel, in the order of `blocks`."""
-        flat = [block for blocks in self.blocks for block in blocks]
+    def split(self, kernel):
+        """Return the blocks of a whole kernel."""
+        return [kernel[block.rows, block.columns] for block in self.blocks]
 
-        def masked(values):
-            return [
-                value if block.mask is None else value * tf.constant(block.mask, value.dtype)
-                for value, block in zip(values, flat, strict=True)
+    def join(self, kernel: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Return the whole kernel that has these blocks, and zeros beside them."""
+        columns = []
+        for at in self.columns:
+            column = [
+                (block.rows.stop, values)
+                for block, values in zip(self.blocks, kernel, strict=True)
+                if block.columns == at
             ]
+            whole = tf.concat([values for _, values in column], 0)
+            left_out = self.shape[0] - column[-1][0]
+            columns.append(tf.pad(whole, [[0, left_out], [0, 0]]) if left_out else whole)
+        return columns[0] if len(columns) == 1 else tf.concat(columns, 1)
 
-        if len(flat) == 1 and flat[0].rows.stop == self.shape[0]:
-            return masked([kernel])
-
-        # The gradient of slices would be a sum of padded blocks, which XLA computes anew, number
-        # by number, in each place that reads it; joined blocks it writes once.
-        @tf.custom_gradient
-        def split(kernel):
-            def gradient(*upstream):
-                found = iter(masked(upstream))
-                joined = []
-                for blocks in self.blocks:
-                    column = [next(found) for _ in blocks]
-                    rest = self.shape[0] - blocks[-1].rows.stop
-                    if rest:
-                        zeros = tf.zeros([rest, column[0].shape[1]], column[0].dtype)
-                        column.append(zeros)
-                    joined.append(tf.concat(column, 0))
-                return tf.concat(joined, 1)
-
-            return masked([kernel[block.rows, block.columns] for block in flat]), gradient
-
-        return split(kernel)
+    def masked(self, kernel: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """Return the blocks with zeros where the mask has some."""
+        return [
+            values if block.mask is None else values * tf.constant(block.mask, values.dtype)
+            for block, values in zip(self.blocks, kernel, strict=True)
+        ]
 
 
 def _halves(cut: int | None, size: int) -> list[slice]:
