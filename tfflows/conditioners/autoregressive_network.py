@@ -575,7 +575,9 @@ class AutoregressiveNetwork(keras.layers.Layer):
         wanted = []
         for product, blocks, *others in self._stored_layers():
             wanted.append((product.shape, blocks, product.split))
-            wanted += [(tuple(o.shape), [o], lambda value: [value]) for o in others if o is not None]
+            wanted += [
+                (tuple(o.shape), [o], lambda value: [value]) for o in others if o is not None
+            ]
         found = [np.asarray(store[str(number)]) for number in range(len(store.keys()))]
         shapes = [tuple(shape) for shape, _, _ in wanted]
         if [value.shape for value in found] != shapes:
@@ -588,7 +590,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
                 variable.assign(part)
 
     def _stored_layers(self):
-        """Return the product, the blocks of the kernel, the bias and the context's kernel of all."""
+        """Return of each layer the product, the kernel's blocks, bias and kernel of the context."""
         return zip(self._products, self._blocks, self.biases, self.context_kernels, strict=True)
 
     def get_config(self) -> dict:

@@ -19,8 +19,8 @@ from tfflows.conditioners.linear import affine
 __all__ = ["MaskedProduct", "best_cut"]
 
 # Width of a network's narrowest hidden layer from which halves pay (benchmarks/halves.py). On two
-# cores, hidden widths of 512: training products 15.3 -> 13.3 ms, density of 10,000 rows 141 -> 119
-# ms; of 256: 5.1 -> 4.0 and 34 -> 33 ms; of 128: 1.7 -> 1.5 and 13.1 -> 13.9 ms. More than two
+# cores, hidden widths of 512: training products 15.9 -> 13.9 ms, density of 10,000 rows 143 -> 126
+# ms; of 256: 4.7 -> 4.1 and 34 -> 35 ms; of 128: 1.9 -> 1.6 and 13.2 -> 15.5 ms. More than two
 # parts are slower: smaller products run at a lower rate.
 _WIDE = 128
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfflows.models import door
+from tfflows.models.abreast import BLOCK_ROWS, abreast
 from tfflows.models.fitting import Fitting
 from tfflows.models.looking import Looking
 
@@ -273,7 +274,18 @@ class DensityModel(Looking, Fitting):
             self._programs.put(key, program)
         return program
 
-    def _by_chunks(self, name, function, x, context, batch_size=None, what="x", event_shape=None):
+    # A function that computes its rows in blocks itself says so.
+    def _by_chunks(
+        self,
+        name,
+        function,
+        x,
+        context,
+        batch_size=None,
+        what="x",
+        event_shape=None,
+        in_blocks=False,
+    ):
         self.build()
         event_shape = self.event_shape if event_shape is None else event_shape
         x = door.check_event(x, event_shape, self.variable_dtype, what)
@@ -285,13 +297,13 @@ class DensityModel(Looking, Fitting):
             raise ValueError(f"batch_size must be a positive int; got {batch_size!r}.")
         size = _ROWS_AT_ONCE if batch_size is None else batch_size
         table = _Table(x, context, event_shape, self.context_shape)
-        program = self._program(
-            name,
-            function,
-            2,
+        signature = (
             tf.TensorSpec([None, *event_shape], self.variable_dtype),
             *_specs(context, [None, *(self.context_shape or ())], self.variable_dtype),
         )
+        program = self._program(name, function, 2, *signature)
+        if not in_blocks and min(size, table.x.shape[0]) > BLOCK_ROWS:
+            program = self._program(f"{name} abreast", abreast(program), len(signature), *signature)
         parts = [
             program(*_present(self._cast(events), self._cast(contexts)))
             for events, contexts in table.chunks(size)

@@ -293,7 +293,7 @@ class Flow(DensityModel):
 
         return self._or_plainly(
             lambda: super(Flow, self)._by_chunks(
-                f"compiled {name}", compiled, x, context, batch_size, *shapes
+                f"compiled {name}", compiled, x, context, batch_size, *shapes, in_blocks=True
             ),
             lambda: super(Flow, self)._by_chunks(name, function, x, context, batch_size, *shapes),
         )
