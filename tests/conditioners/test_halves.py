@@ -129,7 +129,7 @@ def test_inputs_that_nothing_sees_are_left_out():
 
 
 def test_narrow_and_unsorted_layers_stay_whole():
-    narrow = AutoregressiveNetwork(params=2, event_shape=9, hidden_units=(64, 256))
+    narrow = AutoregressiveNetwork(params=2, event_shape=9, hidden_units=(255, 512))
     assert best_cut(narrow.layer_degrees) == [None] * 4
     backwards = network(input_order="right-to-left")
     assert [cut is None for cut in best_cut(backwards.layer_degrees)] == [True, False, False, True]
@@ -138,12 +138,12 @@ def test_narrow_and_unsorted_layers_stay_whole():
 def test_blocks_start_as_parts_of_the_whole_kernel():
     for initializer in (None, "glorot_uniform"):
         made = AutoregressiveNetwork(
-            2, 9, hidden_units=(128, 128), seed=3, kernel_initializer=initializer
+            2, 9, hidden_units=(256, 256), seed=3, kernel_initializer=initializer
         )
         other = AutoregressiveNetwork(
             2,
             9,
-            hidden_units=(128, 128),
+            hidden_units=(256, 256),
             seed=3,
             kernel_initializer=initializer,
             kernel_constraint=free,
@@ -156,7 +156,7 @@ def test_blocks_start_as_parts_of_the_whole_kernel():
 
 @pytest.mark.parametrize("name", ["l1", "l2", "L1L2"])
 def test_penalties_are_those_of_whole_kernels(name):
-    made = AutoregressiveNetwork(2, 9, hidden_units=(128, 128), seed=3, kernel_regularizer=name)
+    made = AutoregressiveNetwork(2, 9, hidden_units=(256, 256), seed=3, kernel_regularizer=name)
     assert len(made.weights) > 6
     expected = sum(keras.regularizers.get(name)(kernel) for kernel in made.kernels)
     np.testing.assert_allclose(sum(made.losses), expected, rtol=1e-5)
@@ -167,7 +167,7 @@ def test_what_acts_on_units_keeps_kernels_whole():
         {"kernel_constraint": keras.constraints.MaxNorm(1.0)},
         {"kernel_regularizer": keras.regularizers.OrthogonalRegularizer()},
     ):
-        made = AutoregressiveNetwork(2, 9, hidden_units=(128, 128), **options)
+        made = AutoregressiveNetwork(2, 9, hidden_units=(256, 256), **options)
         assert len(made.weights) == 6
 
 

@@ -121,7 +121,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
 
     Notes
     -----
-    Where all hidden layers have 128 units or more and degrees are sorted, units of low and of high
+    Where all hidden layers have 256 units or more and degrees are sorted, units of low and of high
     degree are kept apart, and a fourth of each kernel, which is zero, is neither stored nor
     multiplied. Its weights are then several blocks; files hold whole kernels. A constraint of
     kernels, or a regularizer other than L1 and L2, keeps kernels whole.
