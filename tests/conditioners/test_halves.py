@@ -53,11 +53,8 @@ def whole(made):
 
 def in_whole_kernels(made, weights) -> list:
     """Return arrays like the blocks of kernels and the biases, kernels joined."""
-    weights, found = iter(weights), []
-    for product, blocks, *others in made._stored_layers():
-        found.append(product.join([next(weights) for _ in blocks]))
-        found += [next(weights) for other in others if other is not None]
-    return found
+    weights = iter(weights)
+    return [join([next(weights) for _ in variables]) for _, variables, _, join in made._stored()]
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
@@ -191,3 +188,37 @@ def test_weights_of_another_network_are_refused():
         network(hidden_units=(256, 300)).load_own_variables(store)
     with pytest.raises(ValueError, match="kernels and biases of shapes"):
         network(use_bias=False).load_own_variables(store)
+
+
+class WithOneMore(AutoregressiveNetwork):
+    """A network with a weight that its base knows nothing of."""
+
+    def build(self, *shapes):
+        super().build(*shapes)
+        self.extra = self.add_weight(shape=(2,), initializer="zeros", name="extra")
+
+
+def test_weights_that_a_subclass_adds_are_in_the_file():
+    made, other = (WithOneMore(2, 9, hidden_units=(256, 256)) for _ in range(2))
+    made.extra.assign([5.0, 6.0])
+    store = {}
+    made.save_own_variables(store)
+    other.load_own_variables(store)
+    for ours, expected in zip(other.get_weights(), made.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, expected)
+
+
+def test_a_network_before_its_first_call_has_nothing_in_a_file():
+    store = {}
+    AutoregressiveNetwork(2).save_own_variables(store)
+    assert not store
+
+
+def test_blocks_are_parts_of_one_draw():
+    seed = keras.random.SeedGenerator(1)
+    made = AutoregressiveNetwork(
+        2, 9, hidden_units=(256, 256), kernel_initializer=keras.initializers.Orthogonal(seed=seed)
+    )
+    kernel = made.kernels[1].numpy()
+    norms = np.linalg.norm(kernel[:, -20:], axis=0)
+    np.testing.assert_allclose(norms, 1.0, atol=1e-5)

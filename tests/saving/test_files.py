@@ -382,3 +382,25 @@ class TestHostile:
         monkeypatch.undo()
         with pytest.raises(ValueError, match=r"flow\.keras was written by .* format 2.*Upgrade"):
             tfflows.load(tmp_path / "flow.keras")
+
+
+def test_an_optimizer_of_another_layout_is_named_with_the_way_out(tmp_path):
+    path = tmp_path / "flow.keras"
+    flow = tfflows.MAF(2, transforms=1, hidden_units=(8,))
+    flow.compile("adam")
+    flow.fit(np.random.default_rng(0).normal(size=(8, 2)), epochs=1, verbose=0)
+    flow.save(path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    weights = tmp_path / "weights.h5"
+    weights.write_bytes(members["model.weights.h5"])
+    with h5py.File(weights, "r+") as stored:
+        variables = stored["optimizer/vars"]
+        del variables[max(variables, key=int)]
+    members["model.weights.h5"] = weights.read_bytes()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(ValueError, match="compile=False"):
+        tfflows.load(path)
+    assert tfflows.load(path, compile=False).event_shape == (2,)

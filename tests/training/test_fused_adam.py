@@ -125,3 +125,15 @@ def test_other_precisions():
     with one_update_per_weight(adam, [weight]):
         adam.apply([tf.ones(3, tf.float64)], [weight])
     np.testing.assert_allclose(keras.ops.convert_to_numpy(weight), 0.9, rtol=1e-6)
+
+
+def test_an_update_of_somebody_elses_stays():
+    (weight, *_) = _weights()
+    adam = keras.optimizers.Adam(0.1)
+    adam.build([weight])
+    calls = []
+    adam.update_step = lambda gradient, variable, rate: calls.append(variable.shape)
+    with one_update_per_weight(adam, [weight]):
+        adam.apply([tf.ones(weight.shape)], [weight])
+    assert len(calls) == 1
+    assert "update_step" in vars(adam)

@@ -185,9 +185,11 @@ class RationalQuadraticSpline(Spline):
         """Position in the bin of `value`, the bin's starts, sizes and the slopes at its ends."""
         count = self._bins
         raw = parameters_first(self._raw, value.shape.rank)
-        logits = tf.reshape(raw[: 2 * count], tf.concat([[2, count], tf.shape(raw)[1:]], 0))
-        start, size, here = locate(value, logits, -self._bound, self._bound, self._min_bin, along)
-        slopes = raw[2 * count :]
+        # Splits, not slices: the gradient of a slice is filled up with zeros and added.
+        logits, slopes = tf.split(raw, [2 * count, -1])
+        logits = tf.reshape(logits, tf.concat([[2, count], tf.shape(raw)[1:]], 0))
+        found = locate(value, logits, -self._bound, self._bound, self._min_bin, along)
+        start, size, here = tf.unstack(found.start), tf.unstack(found.size), found.here
         # Chosen raw and squashed afterwards: two softplus instead of one for each knot. Stacked,
         # because XLA would otherwise fuse the sums into each of their uses and repeat them.
         if self._boundary == "fixed":

@@ -123,8 +123,10 @@ class AutoregressiveNetwork(keras.layers.Layer):
     -----
     Where all hidden layers have 256 units or more and degrees are sorted, units of low and of high
     degree are kept apart, and a fourth of each kernel, which is zero, is neither stored nor
-    multiplied. Its weights are then several blocks; files hold whole kernels. A constraint of
-    kernels, or a regularizer other than L1 and L2, keeps kernels whole.
+    multiplied. Its weights are then several blocks, and what an optimizer does to each weight
+    as a whole (``clipnorm``, Lamb) it does to blocks; files hold whole kernels, and the optimizer's
+    moments by blocks. A constraint of kernels, or a regularizer other than L1 and L2, keeps kernels
+    whole.
 
     Raises
     ------
@@ -358,11 +360,14 @@ class AutoregressiveNetwork(keras.layers.Layer):
         if isinstance(draw, keras.initializers.VarianceScaling):
             factor = factor * np.sqrt(mask.shape[0] / np.maximum(mask.sum(axis=0), 1.0))
 
+        drawn = []
+
         def part_of(block):
             def initialize(shape, dtype=None):
-                values = draw(mask.shape, dtype=dtype)
-                values = values * keras.ops.cast(factor, values.dtype)
-                return values[block.rows, block.columns]
+                if not drawn:
+                    values = draw(mask.shape, dtype=dtype)
+                    drawn.append(values * keras.ops.cast(factor, values.dtype))
+                return drawn[0][block.rows, block.columns]
 
             return initialize
 
@@ -557,12 +562,12 @@ class AutoregressiveNetwork(keras.layers.Layer):
 
     def save_own_variables(self, store: dict) -> None:
         """Write the weights, kernels as wholes, so that a file does not tell how they are kept."""
-        weights = []
-        for product, blocks, *others in self._stored_layers():
-            weights.append(product.join([tf.convert_to_tensor(block) for block in blocks]))
-            weights += [tf.convert_to_tensor(other) for other in others if other is not None]
-        for number, weight in enumerate(weights):
-            store[str(number)] = weight.numpy()
+        if not self.built:
+            super().save_own_variables(store)
+            return
+        for number, (_, variables, _, join) in enumerate(self._stored()):
+            values = [tf.convert_to_tensor(variable) for variable in variables]
+            store[str(number)] = join(values).numpy()
 
     def load_own_variables(self, store: dict) -> None:
         """Read what `save_own_variables` wrote.
@@ -572,26 +577,36 @@ class AutoregressiveNetwork(keras.layers.Layer):
         ValueError
             If these are the weights of another network.
         """
-        wanted = []
-        for product, blocks, *others in self._stored_layers():
-            wanted.append((product.shape, blocks, product.split))
-            wanted += [
-                (tuple(o.shape), [o], lambda value: [value]) for o in others if o is not None
-            ]
+        if not self.built:
+            super().load_own_variables(store)
+            return
+        stored = self._stored()
         found = [np.asarray(store[str(number)]) for number in range(len(store.keys()))]
-        shapes = [tuple(shape) for shape, _, _ in wanted]
+        shapes = [tuple(shape) for shape, *_ in stored]
         if [value.shape for value in found] != shapes:
             raise ValueError(
                 f"{self._owner()} has kernels and biases of shapes {shapes}; the file has "
                 f"{[value.shape for value in found]}. Build the network as it was when saved."
             )
-        for (_, variables, parts), value in zip(wanted, found, strict=True):
-            for variable, part in zip(variables, parts(value), strict=True):
+        for (_, variables, split, _), value in zip(stored, found, strict=True):
+            for variable, part in zip(variables, split(value), strict=True):
                 variable.assign(part)
 
-    def _stored_layers(self):
-        """Return of each layer the product, the kernel's blocks, bias and kernel of the context."""
-        return zip(self._products, self._blocks, self.biases, self.context_kernels, strict=True)
+    def _stored(self) -> list[tuple]:
+        """Return shape, variables, splitting and joining of each array in a file."""
+        kernels = {
+            id(blocks[0]): (product.shape, blocks, product.split, product.join)
+            for product, blocks in zip(self._products, self._blocks, strict=True)
+        }
+        others = {id(block) for blocks in self._blocks for block in blocks[1:]}
+        return [
+            kernels.get(
+                id(variable),
+                (variable.shape, [variable], lambda value: [value], lambda values: values[0]),
+            )
+            for variable in (*self._trainable_variables, *self._non_trainable_variables)
+            if id(variable) not in others
+        ]
 
     def get_config(self) -> dict:
         """Return the arguments that rebuild this layer, with random orders and degrees resolved."""

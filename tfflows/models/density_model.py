@@ -8,13 +8,17 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfflows.models import door
-from tfflows.models.abreast import BLOCK_ROWS, abreast
+from tfflows.models.abreast import abreast
 from tfflows.models.fitting import Fitting
 from tfflows.models.looking import Looking
 
 __all__ = ["DensityModel"]
 
-_ROWS_AT_ONCE = 65536
+# Enough rows that starting a program does not count, and few enough for the memory.
+_ROWS_AT_ONCE = 16384
+
+# Rows from which halves are worth their while: those of fewer take as long to start as to run.
+_ROWS_FOR_HALVES = 4096
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
@@ -274,7 +278,7 @@ class DensityModel(Looking, Fitting):
             self._programs.put(key, program)
         return program
 
-    # A function that computes its rows in blocks itself says so.
+    # A function that computes its rows in blocks itself says so by `in_blocks`.
     def _by_chunks(
         self,
         name,
@@ -302,7 +306,7 @@ class DensityModel(Looking, Fitting):
             *_specs(context, [None, *(self.context_shape or ())], self.variable_dtype),
         )
         program = self._program(name, function, 2, *signature)
-        if not in_blocks and min(size, table.x.shape[0]) > BLOCK_ROWS:
+        if not in_blocks and min(size, table.x.shape[0]) >= _ROWS_FOR_HALVES:
             program = self._program(f"{name} abreast", abreast(program), len(signature), *signature)
         parts = [
             program(*_present(self._cast(events), self._cast(contexts)))

@@ -278,7 +278,15 @@ def load(
                 path, custom_objects=custom_objects, compile=compile, safe_mode=True
             )
     except Exception as error:  # whatever the readers of its parts met first
-        raise ValueError(f"{path} cannot be loaded: {error} ({type(error).__name__})") from error
+        way_out = ""
+        if "Skipping variable loading for optimizer" in str(error):
+            way_out = (
+                " The state of its optimizer is that of other weights, or of another version; "
+                "load(..., compile=False) reads the weights alone."
+            )
+        raise ValueError(
+            f"{path} cannot be loaded: {error} ({type(error).__name__}){way_out}"
+        ) from error
 
 
 def _check_members(path: Path) -> None:

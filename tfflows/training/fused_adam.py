@@ -89,6 +89,8 @@ def _slots(optimizer, variables) -> dict | None:
         return None
     if optimizer.amsgrad or not optimizer.built or tf.distribute.has_strategy():
         return None
+    if "update_step" in vars(optimizer):  # somebody has put one of their own there
+        return None
     named = {}
     for state in optimizer.variables:
         named.setdefault(state.name, []).append(getattr(state, "value", state))
