@@ -19,9 +19,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import tensorflow as tf
 from jobs import JOBS, points
+from peers.tfflows import TfflowsPeer
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
-
-import tfflows
 
 # Blocks are compiled by XLA from some 1,500 steps on, so a run must be that long.
 STEPS = 1600
@@ -49,10 +48,7 @@ class Epochs(keras.callbacks.Callback):
 
 def profile(job) -> tuple[float, float, collections.Counter, collections.Counter]:
     """Return ms of a step without and with the profiler, and ms and calls by kind of program."""
-    kind = {"affine": tfflows.MAF, "spline": tfflows.NSF}[job.family]
-    flow = kind(job.dimensions, transforms=job.layers, hidden_units=job.hidden)
-    flow.build()
-    flow.compile(keras.optimizers.Adam(1e-3))
+    flow = TfflowsPeer(job).flow
     epochs = -(-STEPS // job.steps) + 1
     with tempfile.TemporaryDirectory() as folder:
         clock = Epochs(folder, epochs - 1)

@@ -35,9 +35,9 @@ def network(**options):
     return made
 
 
-def free(_):
+def free(kernel):
     """A constraint that changes nothing; but who has one keeps its kernels whole."""
-    return _
+    return kernel
 
 
 def whole(made):

@@ -107,9 +107,11 @@ class LinearRationalSpline(Spline):
         """Position in the bin, its starts and sizes, the slopes at its ends and the place."""
         count = self._bins
         raw = parameters_first(self._raw, value.shape.rank)
-        logits = tf.reshape(raw[: 2 * count], tf.concat([[2, count], tf.shape(raw)[1:]], 0))
-        start, size, here = locate(value, logits, -self._bound, self._bound, self._min_bin, along)
-        inner, places = raw[2 * count : 3 * count - 1], raw[3 * count - 1 :]
+        # Splits, not slices: the gradient of a slice is filled up with zeros and added.
+        logits, inner, places = tf.split(raw, [2 * count, count - 1, -1])
+        logits = tf.reshape(logits, tf.concat([[2, count], tf.shape(raw)[1:]], 0))
+        found = locate(value, logits, -self._bound, self._bound, self._min_bin, along)
+        start, size, here = tf.unstack(found.start), tf.unstack(found.size), found.here
         # Chosen raw and squashed afterwards. The ends of the box stand for raw zeros: slope 1.
         ends = [tf.reduce_sum(one_hot * inner, 0) for one_hot in (here[1:], here[:-1])]
         left, right = tf.unstack(soft_slope(tf.stack(ends), self._min_slope))

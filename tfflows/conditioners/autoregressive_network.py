@@ -324,17 +324,17 @@ class AutoregressiveNetwork(keras.layers.Layer):
         last = len(self.masks) - 1
         context_size = int(np.prod(self.conditional_event_shape or (), dtype=int))
         blocks, biases, context_kernels = [], [], []
-        for k, (mask, product) in enumerate(zip(self.masks, self._products, strict=True)):
+        for k, product in enumerate(self._products):
             zero = self.zero_output and k == last
             ends_block = self.residual and 0 < k < last and k % 2 == 0
             scale = _BLOCK_SCALE if ends_block else 1.0
-            blocks.append(self._add_blocks(f"kernel_{k}", 3 * k, zero, mask, scale, product))
-            biases.append(self._add_bias(f"bias_{k}", 3 * k + 1, zero, mask, k == last))
+            blocks.append(self._add_blocks(f"kernel_{k}", 3 * k, zero, product, scale))
+            biases.append(self._add_bias(f"bias_{k}", 3 * k + 1, zero, product.mask, k == last))
             enters = k == 0 or (self.conditional_input_layers == "all_layers" and not ends_block)
             if self.conditional and enters:
-                ones = np.ones((context_size, mask.shape[1]), np.float32)
-                name, whole = f"context_kernel_{k}", MaskedProduct(ones)
-                context_kernels += self._add_blocks(name, 3 * k + 2, zero, ones, 1.0, whole)
+                all_seen = MaskedProduct(np.ones((context_size, product.mask.shape[1]), np.float32))
+                name = f"context_kernel_{k}"
+                context_kernels += self._add_blocks(name, 3 * k + 2, zero, all_seen)
             else:
                 context_kernels.append(None)
         self._blocks, self.biases, self.context_kernels = blocks, biases, context_kernels
@@ -346,20 +346,14 @@ class AutoregressiveNetwork(keras.layers.Layer):
         return self.kernel_constraint is not None or not regular
 
     def _add_blocks(
-        self,
-        name: str,
-        index: int,
-        zero: bool,
-        mask: np.ndarray,
-        scale: float,
-        product: MaskedProduct,
+        self, name: str, index: int, zero: bool, product: MaskedProduct, scale: float = 1.0
     ) -> list[keras.Variable]:
         """Add the blocks of a kernel, drawn as parts of the whole."""
+        mask = product.mask
         draw = linear.fresh_initializer(self.kernel_initializer, self.seed, index)
         factor = mask * scale
         if isinstance(draw, keras.initializers.VarianceScaling):
             factor = factor * np.sqrt(mask.shape[0] / np.maximum(mask.sum(axis=0), 1.0))
-
         drawn = []
 
         def part_of(block):
@@ -595,7 +589,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
     def _stored(self) -> list[tuple]:
         """Return shape, variables, splitting and joining of each array in a file."""
         kernels = {
-            id(blocks[0]): (product.shape, blocks, product.split, product.join)
+            id(blocks[0]): (product.mask.shape, blocks, product.split, product.join)
             for product, blocks in zip(self._products, self._blocks, strict=True)
         }
         others = {id(block) for blocks in self._blocks for block in blocks[1:]}

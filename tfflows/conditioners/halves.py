@@ -96,6 +96,8 @@ class MaskedProduct:
 
     Attributes
     ----------
+    mask : array of shape [inputs, outputs]
+        As given.
     blocks : list
         The blocks of the kernel, by columns and then by rows.
     columns : list of slice
@@ -114,7 +116,7 @@ class MaskedProduct:
     """
 
     def __init__(self, mask, rows: int | None = None, columns: int | None = None, first=False):
-        self.shape = mask.shape
+        self.mask = mask
         self.columns = _halves(columns, mask.shape[1])
         self.blocks = []
         for at in self.columns:
@@ -154,7 +156,7 @@ class MaskedProduct:
                 if block.columns == at
             ]
             whole = tf.concat([values for _, values in column], 0)
-            left_out = self.shape[0] - column[-1][0]
+            left_out = self.mask.shape[0] - column[-1][0]
             columns.append(tf.pad(whole, [[0, left_out], [0, 0]]) if left_out else whole)
         return columns[0] if len(columns) == 1 else tf.concat(columns, 1)
 

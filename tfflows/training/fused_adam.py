@@ -12,11 +12,10 @@ __all__ = ["one_update_per_weight"]
 def one_update_per_weight(optimizer, variables):
     """While gradients are applied in here, Adam changes each weight by one operation.
 
-    Keras writes the same formula in some thirty operations for each weight, which a third of the
-    time goes into that a training program takes to compile, and most of the time of a small flow's
-    step where nothing is compiled. Whatever comes before and after the update (clipping, decay,
-    averages, schedules) stays Keras's. Other optimizers, and Adam where it does more than this
-    formula, are left as they are.
+    Keras writes the same formula in some thirty operations for each weight, and a training program
+    takes longer to compile the more operations it has. Whatever comes before and after the update
+    (clipping, decay, averages, schedules) stays Keras's. Other optimizers, and Adam where it does
+    more than this formula, are left as they are.
 
     Parameters
     ----------
