@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-from tfflows.bijectors.knots import find, parameters_first, position, shares
+from tfflows.bijectors.knots import find, position, shares
 from tfflows.bijectors.root_search import solve_increasing
 from tfflows.bijectors.spline import Spline, check_bins, check_bound
 
@@ -81,10 +81,9 @@ class CubicSpline(Spline):
         # In a single bin both ends could reach 3 s, where the slope in the middle vanishes.
         check_bins(bins, min_bin, least=2)
 
-    def _knots(self, rank):
+    def _knots(self, raw):
         """Return widths and heights, ``[2, K, ...]``, and the slopes at knots, ``[K + 1, ...]``."""
         count = self._bins
-        raw = parameters_first(self._raw, rank)
         widths, heights = (
             2.0 * self._bound * shares(raw[start : start + count], self._min_bin)
             for start in (0, count)
@@ -100,12 +99,12 @@ class CubicSpline(Spline):
         ends = [ends[:1] * slopes[:1], ends[1:] * slopes[-1:]]
         return tf.stack([widths, heights]), tf.concat([ends[0], inner, ends[1]], 0)
 
-    def _ends(self, rank):
-        slopes = self._knots(rank)[1]
+    def _ends(self, raw):
+        slopes = self._knots(raw)[1]
         return slopes[0], slopes[-1]
 
-    def _bend(self, value, along):
-        sizes, slopes = self._knots(value.shape.rank)
+    def _bend(self, raw, value, along):
+        sizes, slopes = self._knots(raw)
         _, before, here = find(value, sizes[along], -self._bound)
         start = tf.reduce_sum(before * sizes, 1) - self._bound
         table = tf.concat([sizes, tf.stack([slopes[:-1], slopes[1:]])], 0)

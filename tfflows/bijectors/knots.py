@@ -1,10 +1,11 @@
 """Bins of a box drawn by raw numbers, and the bin that each value falls into, without a gather."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
 
-__all__ = ["Bin", "find", "locate", "parameters_first", "position", "shares"]
+__all__ = ["Bin", "aligned", "find", "locate", "parameters_first", "position", "shares"]
 
 
 class Bin(NamedTuple):
@@ -56,6 +57,47 @@ def parameters_first(raw: tf.Tensor, rank: int) -> tf.Tensor:
         ones = tf.ones([missing], tf.int32)
         moved = tf.reshape(moved, tf.concat([shape[:1], ones, shape[1:]], 0))
     return moved
+
+
+def aligned(raw: tf.Tensor, value: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, Callable]:
+    """Move the parameters to the front, and the rows to the back where their number is known.
+
+    Of few coordinates at a time little can be computed at once; of rows that are neighbours in
+    memory, a whole vector. XLA, which knows all shapes, has the product before write its result
+    that way, and that of the gradient read it so: a step of a spline flow takes 2.8 instead of 2.9
+    ms, and 2.3 instead of 2.7 in halves (`tfflows.training.abreast`). Without it rows stay where
+    they are: the transpositions would take more time than they save.
+
+    Parameters
+    ----------
+    raw : tf.Tensor
+        Numbers ``[..., D, P]``, of known rank.
+    value : tf.Tensor
+        Values ``[..., D]``, of known rank, that they will meet.
+
+    Returns
+    -------
+    raw : tf.Tensor
+        The numbers, ``[P, ...]``.
+    value : tf.Tensor
+        The values, whose axes are in the order of the further axes of `raw`.
+    back : callable
+        Moves the axes of what is computed from both back to where those of `value` were.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> raw, value, back = aligned(tf.zeros([40, 3, 23]), tf.zeros([40, 3]))
+    >>> raw.shape, value.shape, back(value).shape
+    (TensorShape([23, 3, 40]), TensorShape([3, 40]), TensorShape([40, 3]))
+    """
+    known = raw.shape.rank == 3 and value.shape.rank == 2 and raw.shape.is_fully_defined()
+    if not known or raw.shape[0] < max(2, raw.shape[1]):
+        return parameters_first(raw, value.shape.rank), value, tf.identity
+    rows, size, count = raw.shape
+    # Two axes at a time: through a reversal of three XLA does not look.
+    raw = tf.reshape(tf.transpose(tf.reshape(raw, [rows, size * count])), [size, count, rows])
+    return tf.transpose(raw, [1, 0, 2]), tf.transpose(value), tf.transpose
 
 
 def locate(

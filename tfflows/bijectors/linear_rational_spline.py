@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfflows.bijectors.knots import locate, parameters_first, position
+from tfflows.bijectors.knots import locate, position
 from tfflows.bijectors.spline import Spline, check_bins, check_bound, check_slope, soft_slope
 
 __all__ = ["LinearRationalSpline"]
@@ -103,10 +103,9 @@ class LinearRationalSpline(Spline):
                 f"min_split={min_split!r}: expected 0 <= min_split < 1 / 2, a fraction of a bin."
             )
 
-    def _bin(self, value, along):
+    def _bin(self, raw, value, along):
         """Position in the bin, its starts and sizes, the slopes at its ends and the place."""
         count = self._bins
-        raw = parameters_first(self._raw, value.shape.rank)
         # Splits, not slices: the gradient of a slice is filled up with zeros and added.
         logits, inner, places = tf.split(raw, [2 * count, count - 1, -1])
         logits = tf.reshape(logits, tf.concat([[2, count], tf.shape(raw)[1:]], 0))
@@ -119,8 +118,8 @@ class LinearRationalSpline(Spline):
         place = self._min_split + (1.0 - 2.0 * self._min_split) * place
         return position(value, start[along], size[along]), start, size, left, right, place
 
-    def _bend(self, value, along):
-        share, start, size, left, right, place = self._bin(value, along)
+    def _bend(self, raw, value, along):
+        share, start, size, left, right, place = self._bin(raw, value, along)
         left, right = tf.sqrt(left), tf.sqrt(right)
         slope = size[1] / size[0]
         mean = place * left + (1.0 - place) * right

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfflows.bijectors.knots import find, parameters_first, position, shares
+from tfflows.bijectors.knots import find, position, shares
 from tfflows.bijectors.spline import Spline, check_bins, check_bound
 
 __all__ = ["LinearSpline"]
@@ -67,9 +67,9 @@ class LinearSpline(Spline):
     def _widths(self):
         return tf.ones_like(self._raw[..., : self._bins]) / self._bins
 
-    def _bend(self, value, along):
+    def _bend(self, raw, value, along):
         box = 2.0 * self._bound
-        heights = box * shares(parameters_first(self._raw, value.shape.rank), self._min_bin)
+        heights = box * shares(raw, self._min_bin)
         sizes = tf.stack([tf.ones_like(heights) * (box / self._bins), heights])
         _, before, here = find(value, sizes[along], -self._bound)
         start = tf.reduce_sum(before * sizes, 1) - self._bound

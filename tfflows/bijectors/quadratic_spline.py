@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfflows.bijectors.knots import find, parameters_first, position, shares
+from tfflows.bijectors.knots import find, position, shares
 from tfflows.bijectors.spline import Spline, check_bins, check_bound, check_slope, soft_slope
 
 __all__ = ["QuadraticSpline"]
@@ -87,9 +87,8 @@ class QuadraticSpline(Spline):
         check_bins(bins, min_bin, least=2)
         check_slope(min_slope)
 
-    def _table(self, rank):
+    def _table(self, raw):
         """Return widths, heights and the slopes at both ends of all bins, ``[4, K, ...]``."""
-        raw = parameters_first(self._raw, rank)
         widths = shares(raw[: self._bins], self._min_bin)
         slopes = soft_slope(raw[self._bins :], self._min_slope)
         area = tf.reduce_sum(slopes * (widths[:-1] + widths[1:]), 0)
@@ -99,8 +98,8 @@ class QuadraticSpline(Spline):
         widths *= 2.0 * self._bound
         return tf.stack([widths, 0.5 * widths * (left + right), left, right])
 
-    def _bend(self, value, along):
-        table = self._table(value.shape.rank)
+    def _bend(self, raw, value, along):
+        table = self._table(raw)
         _, before, here = find(value, table[along], -self._bound)
         start = tf.reduce_sum(before * table[:2], 1) - self._bound
         width, height, left, right = tf.unstack(tf.reduce_sum(here * table, 1))

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from tfflows.bijectors.knots import locate, parameters_first, position
+from tfflows.bijectors.knots import locate, position
 from tfflows.bijectors.spline import Spline, check_bins, check_bound, check_slope, soft_slope
 
 __all__ = ["EXTRA_SLOPES", "RationalQuadraticSpline"]
@@ -181,10 +181,9 @@ class RationalQuadraticSpline(Spline):
         raw = np.concatenate([np.broadcast_to(p, batch + p.shape[-1:]) for p in parts], -1)
         return cls(tf.constant(raw.astype(dtype)), bound=bound, min_bin=0.0, min_slope=0.0)
 
-    def _bin(self, value, along):
+    def _bin(self, raw, value, along):
         """Position in the bin of `value`, the bin's starts, sizes and the slopes at its ends."""
         count = self._bins
-        raw = parameters_first(self._raw, value.shape.rank)
         # Splits, not slices: the gradient of a slice is filled up with zeros and added.
         logits, slopes = tf.split(raw, [2 * count, -1])
         logits = tf.reshape(logits, tf.concat([[2, count], tf.shape(raw)[1:]], 0))
@@ -204,14 +203,14 @@ class RationalQuadraticSpline(Spline):
         )
         return position(value, start[along], size[along]), start, size, left, right
 
-    def _ends(self, rank):
+    def _ends(self, raw):
         if self._boundary == "fixed":
             return None
-        slopes = parameters_first(self._raw, rank)[2 * self._bins :]
+        slopes = raw[2 * self._bins :]
         return tuple(soft_slope(slopes[end], self._min_slope) for end in (0, -1))
 
-    def _bend(self, value, along):
-        share, start, size, left, right = self._bin(value, along)
+    def _bend(self, raw, value, along):
+        share, start, size, left, right = self._bin(raw, value, along)
         slope = size[1] / size[0]
         if along == 0:
             height, log_slope = _evaluate(share, 1.0 - share, slope, left, right)

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfflows.bijectors.base import Bijector
 from tfflows.bijectors.circle import split_turns
-from tfflows.bijectors.knots import parameters_first, shares
+from tfflows.bijectors.knots import aligned, parameters_first, shares
 
 __all__ = ["Spline", "check_bins", "check_bound", "check_slope", "soft_slope"]
 
@@ -14,9 +14,9 @@ __all__ = ["Spline", "check_bins", "check_bound", "check_slope", "soft_slope"]
 class Spline(Bijector):
     r"""An increasing map of ``[-bound, bound]`` onto itself, with a straight line on either side.
 
-    A subclass implements ``_bend(value, along)``, which maps values in the box and also returns
-    :math:`\log dz/dx` there: data to latent for ``along=0``, latent to data for ``along=1``. It may
-    override ``_ends(rank)`` to give the lines another slope than 1.
+    A subclass implements ``_bend(raw, value, along)``, which maps values in the box by raw numbers
+    ``[P, ...]`` and also returns :math:`\log dz/dx` there: data to latent for ``along=0``, latent
+    to data for ``along=1``. It may override ``_ends(raw)`` to give the lines another slope than 1.
 
     With ``circular=True`` the ends of the box are one point of a circle. The map then repeats
     itself, :math:`z(x + 2\,bound) = z(x) + 2\,bound`, and a value outside the box is a point that
@@ -86,11 +86,11 @@ class Spline(Bijector):
         logits = parameters_first(self._raw, max(self._raw.shape.rank - 1, 0))[: self._bins]
         return tf.transpose(shares(logits, self._min_bin), [*range(1, logits.shape.rank), 0])
 
-    def _bend(self, value, along):
+    def _bend(self, raw, value, along):
         """Return the image of values in the box and log dz/dx."""
         raise NotImplementedError(f"{type(self).__name__} does not implement _bend().")
 
-    def _ends(self, rank):
+    def _ends(self, raw):
         """Return the slopes, latent by data, of the lines left and right; None for the identity."""
         return None
 
@@ -102,15 +102,21 @@ class Spline(Bijector):
         return value, -log_slope
 
     def _map(self, value, along):
+        raw, value, back = aligned(self._raw, value)
+        image, log_slope = self._line(raw, value, along)
+        return back(image), back(log_slope)
+
+    def _line(self, raw, value, along):
+        """Return the image of any values and log dz/dx."""
         bound = self._bound
         if self._circular:
             within, turns = split_turns(value, bound)
-            moved, log_slope = self._bend(within, along)
+            moved, log_slope = self._bend(raw, within, along)
             return moved + turns, log_slope
         inside = tf.abs(value) <= bound
         boxed = tf.clip_by_value(value, -bound, bound)
-        moved, log_slope = self._bend(boxed, along)
-        ends = self._ends(value.shape.rank)
+        moved, log_slope = self._bend(raw, boxed, along)
+        ends = self._ends(raw)
         if ends is None:
             return tf.where(inside, moved, value), tf.where(
                 inside, log_slope, tf.zeros_like(log_slope)
