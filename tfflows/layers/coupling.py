@@ -197,6 +197,11 @@ class Coupling(BijectorLayer):
             dtype=dtype,
         )
 
+    @property
+    def _parts(self) -> list:
+        """What the layer is made of and somebody else may have written."""
+        return [self.univariate, self.conditioner]
+
     def get_config(self):
         """Return the constructor's arguments."""
         return {

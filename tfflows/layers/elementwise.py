@@ -78,6 +78,11 @@ class Elementwise(BijectorLayer):
         flatten_context(context, self.context_shape)
         return self.univariate.bijector(self.raw(context))
 
+    @property
+    def _parts(self) -> list:
+        """What the layer is made of and somebody else may have written."""
+        return [self.univariate]
+
     def get_config(self):
         """Return the constructor's arguments."""
         return {

@@ -150,6 +150,11 @@ class MaskedAutoregressive(BijectorLayer):
         )
 
     @property
+    def _parts(self) -> list:
+        """What the layer is made of and somebody else may have written."""
+        return [self.univariate]
+
+    @property
     def sequential(self) -> frozenset:
         """Latent to data, unless there are few steps."""
         steps = 0 if self.network is None else len(set(self.network.input_degrees))

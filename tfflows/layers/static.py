@@ -106,6 +106,11 @@ class Static(BijectorLayer):
         return InRange(self._static, self._stand_in, self._latent_shape)
 
     @property
+    def _parts(self) -> list:
+        """What the layer is made of and somebody else may have written."""
+        return [self._static, *self._static.submodules]
+
+    @property
     def bounded(self) -> bool:
         """Whether some events are outside the range of the bijector."""
         return self._stand_in is not None

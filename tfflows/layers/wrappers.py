@@ -22,6 +22,11 @@ class _Wrapper(BijectorLayer):
         super().__init__(**kwargs)
         self.layer = layer
 
+    @property
+    def _parts(self) -> list:
+        """What the layer is made of and somebody else may have written."""
+        return [self.layer]
+
     def get_config(self):
         """Return the constructor's arguments."""
         return {**super().get_config(), "layer": keras.saving.serialize_keras_object(self.layer)}

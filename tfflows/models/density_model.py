@@ -8,9 +8,9 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfflows.models import door
-from tfflows.models.abreast import abreast
 from tfflows.models.fitting import Fitting
 from tfflows.models.looking import Looking
+from tfflows.training.abreast import abreast
 
 __all__ = ["DensityModel"]
 

@@ -226,7 +226,7 @@ validation_batch_size, validation_freq
         fed = {"steps_per_epoch": steps_per_epoch or steps, "shuffle": False}
         if self.takes_blocks(callbacks) and steps_per_epoch in (None, steps):
             block = block_size(steps, longest_block(self.count_params(), batch_size))
-            self.in_blocks(tensors, block, steps * len(epochs))
+            self.in_blocks(tensors, block, batch_size, steps * len(epochs))
             fill = len(x) % batch_size == 0 or not self.depends_on_batch(
                 *(None if a is None else a[:1] for a in tensors[:2])
             )
@@ -256,7 +256,7 @@ validation_batch_size, validation_freq
         first = next(iter(stream), None)
         if first is None or self.depends_on_batch(*unpack(first)[:2]):
             return stream
-        self.in_blocks(None, block, (steps_per_epoch or steps) * epochs)
+        self.in_blocks(None, block, len(first[0]), (steps_per_epoch or steps) * epochs)
         return blocks_of_stream(stream, block)
 
     @errors_of_streams

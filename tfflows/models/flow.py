@@ -308,6 +308,15 @@ class Flow(DensityModel):
             self._may_compile = False
             return plainly()
 
+    @property
+    def row_by_row(self) -> bool:
+        """Whether the log density of a row is known to depend on no other row of its batch."""
+        return (
+            type(self).__module__.split(".")[0] == "tfflows"
+            and self.context_network is None
+            and all(layer.row_by_row for layer in self.bijector_layers)
+        )
+
     # points
 
     def forward(self, z, context=None, batch_size: int | None = None):

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from contextlib import nullcontext
 
 import keras
 import tensorflow as tf
@@ -68,12 +69,15 @@ class Blocks:
         Whether XLA compiles the program.
     may_fall_back : bool
         Whether to go on without XLA where a program cannot be compiled.
+    halves : bool
+        Whether XLA's program computes both halves of a batch at the same time.
     """
 
-    def __init__(self, model, arrays, jit_compile: bool, may_fall_back: bool):
+    def __init__(self, model, arrays, jit_compile: bool, may_fall_back: bool, halves: bool = False):
         self.model = model
         self.arrays = arrays
         self.may_fall_back = may_fall_back
+        self.halves = halves
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
         self.state = _State([*model.variables, *model.optimizer.variables])
@@ -85,6 +89,7 @@ class Blocks:
     def _compile(self, jit_compile):
         take = self._rows if self.arrays is not None else self._batch
         guard = self.model.guard
+        in_halves = self.halves and jit_compile
 
         @tf.function(jit_compile=jit_compile, autograph=False)
         def program(arrays, block, count):
@@ -92,7 +97,7 @@ class Blocks:
                 self.model.train_step(take(arrays, block, number))
                 return (number + 1,)
 
-            with guard.deferred():
+            with guard.deferred(), self.model.in_halves() if in_halves else nullcontext():
                 (taken,) = tf.while_loop(
                     lambda number: (number < count) & tf.logical_not(guard.tripped),
                     step,

@@ -1,10 +1,13 @@
 """A Keras model trained on log densities: weighted losses, and a stop at the first infinity."""
 
+import contextlib
+
 import keras
 import tensorflow as tf
 
 from tfflows.losses import NegativeLogLikelihood, weighted_mean, weighted_sum
 from tfflows.metrics import BitsPerDimension
+from tfflows.training.abreast import abreast, repays
 from tfflows.training.batches import is_no_context
 from tfflows.training.blocks import Blocks, has_batch_hooks
 from tfflows.training.fused_adam import one_update_per_weight
@@ -105,14 +108,34 @@ class Trainer(keras.Model):
 
     _pending_blocks = None
 
-    def in_blocks(self, arrays, block: int, steps: int | None) -> None:
-        """Make the next `fit`, of `steps` steps in all, take `block` of them in one program."""
+    def in_blocks(self, arrays, block: int, rows: int, steps: int | None) -> None:
+        """Make the next `fit`, of `steps` steps of `rows`, take `block` of them in one program."""
         if self._auto_jit:
             jit_compile = steps is None or steps >= STEPS_THAT_REPAY_XLA
         else:
             jit_compile = bool(self.jit_compile)
-        self._pending_blocks = _Pending(Blocks(self, arrays, jit_compile, self._auto_jit))
+        halves = jit_compile and self.row_by_row and repays(self.count_params(), rows, steps)
+        self._pending_blocks = _Pending(Blocks(self, arrays, jit_compile, self._auto_jit, halves))
         self.steps_per_execution = block
+
+    _in_halves = False
+
+    @contextlib.contextmanager
+    def in_halves(self):
+        """Compute both halves of a batch at the same time in what is traced meanwhile."""
+        self._in_halves = True
+        try:
+            yield
+        finally:
+            self._in_halves = False
+
+    @property
+    def row_by_row(self) -> bool:
+        """Whether the log density of a row is known to depend on no other row of its batch.
+
+        Neither may a part of the model that a user wrote add a loss of its own.
+        """
+        return False
 
     def depends_on_batch(self, x, context=None) -> bool:
         """Whether the loss of a batch is more than that of its rows, which filling would change."""
@@ -183,7 +206,7 @@ class Trainer(keras.Model):
         """Take one optimizer step on a batch ``(x, context, sample_weight)``."""
         x, context, weight = unpack(data)
         with tf.GradientTape() as tape:
-            log_prob = self(x, context=context, training=True)
+            log_prob = self._scores(x, context)
             loss = self.compute_loss(x, context, log_prob, weight, training=True)
             scaled = self.optimizer.scale_loss(loss)
         variables = self.trainable_variables
@@ -199,6 +222,14 @@ class Trainer(keras.Model):
 
         self.guard.take(loss, tape.gradient(scaled, variables), update)
         return self._track(x, context, log_prob, weight, loss * replicas_in_sync())
+
+    def _scores(self, x, context):
+        def score(x, context=None):
+            return self(x, context=context, training=True)
+
+        return (abreast(score) if self._in_halves else score)(
+            *(part for part in (x, context) if part is not None)
+        )
 
     def test_step(self, data):
         """Score one batch."""
