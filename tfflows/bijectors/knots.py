@@ -60,13 +60,14 @@ def parameters_first(raw: tf.Tensor, rank: int) -> tf.Tensor:
 
 
 def aligned(raw: tf.Tensor, value: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, Callable]:
-    """Move the parameters to the front, and the rows to the back where their number is known.
+    """Move the parameters to the front, and in a graph of a known number of rows these to the back.
 
     Of few coordinates at a time little can be computed at once; of rows that are neighbours in
     memory, a whole vector. XLA, which knows all shapes, has the product before write its result
     that way, and that of the gradient read it so: a step of a spline flow takes 2.8 instead of 2.9
-    ms, and 2.3 instead of 2.7 in halves (`tfflows.training.abreast`). Without it rows stay where
-    they are: the transpositions would take more time than they save.
+    ms, and 2.3 instead of 2.7 in halves (`tfflows.training.abreast`). Graphs of an unknown number
+    of rows, eager calls and fewer rows than coordinates keep their order: where no compiler sees
+    through the transpositions, these take more time than they save.
 
     Parameters
     ----------
@@ -89,10 +90,14 @@ def aligned(raw: tf.Tensor, value: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, Cal
     >>> import tensorflow as tf
     >>> raw, value, back = aligned(tf.zeros([40, 3, 23]), tf.zeros([40, 3]))
     >>> raw.shape, value.shape, back(value).shape
+    (TensorShape([23, 40, 3]), TensorShape([40, 3]), TensorShape([40, 3]))
+    >>> with tf.Graph().as_default():
+    ...     raw, value, back = aligned(tf.zeros([40, 3, 23]), tf.zeros([40, 3]))
+    ...     raw.shape, value.shape, back(value).shape
     (TensorShape([23, 3, 40]), TensorShape([3, 40]), TensorShape([40, 3]))
     """
     known = raw.shape.rank == 3 and value.shape.rank == 2 and raw.shape.is_fully_defined()
-    if not known or raw.shape[0] < max(2, raw.shape[1]):
+    if tf.executing_eagerly() or not known or raw.shape[0] < max(2, raw.shape[1]):
         return parameters_first(raw, value.shape.rank), value, tf.identity
     rows, size, count = raw.shape
     # Two axes at a time: through a reversal of three XLA does not look.

@@ -1,6 +1,7 @@
 """The contract of a layer: a Keras layer that owns weights and builds a TFP bijector from them."""
 
 import math
+import types
 
 import keras
 import tensorflow as tf
@@ -91,19 +92,17 @@ class BijectorLayer(keras.layers.Layer):
         return frozenset()
 
     @property
-    def _parts(self) -> list:
-        """What the layer is made of and somebody else may have written."""
-        return []
-
-    @property
     def row_by_row(self) -> bool:
-        """Whether the image of a row is known to depend on no other row, and no loss is added.
+        """Whether the image of a row in training is known to depend on that row alone.
 
-        A layer of your own may say so by returning True; training may then be faster.
+        So that training may compute parts of a batch at the same time. It must not draw random
+        numbers, add a loss, or hold anything written by somebody else who might. A layer of your
+        own may answer True if you know so of all that it holds.
         """
-        return _treats_rows_alone(self) and all(
-            part.row_by_row if isinstance(part, BijectorLayer) else _treats_rows_alone(part)
-            for part in self._parts
+        return (
+            is_of_package(self)
+            and is_pointwise(getattr(self, "activation", None))
+            and not getattr(self, "dropout", 0.0)
         )
 
     @property
@@ -153,11 +152,20 @@ class BijectorLayer(keras.layers.Layer):
         return (x_shape[0], *self.latent_shape(tuple(x_shape[1:])))
 
 
-def _treats_rows_alone(part) -> bool:
-    kind = type(part)
-    known = kind.__module__.split(".")[0] in ("tfflows", "tensorflow_probability")
-    # TFP's own exceptions: one looks at the whole batch, the other runs whatever it was given.
-    return known and not isinstance(part, (tfb.BatchNormalization, tfb.Inline))
+def is_of_package(thing) -> bool:
+    """Whether the class of a thing is of this package, no subclass by somebody else."""
+    return type(thing).__module__.split(".")[0] == __name__.split(".")[0]
+
+
+def is_pointwise(activation) -> bool:
+    """Whether an activation is known to be a function of single numbers, or there is none."""
+    if activation is None or isinstance(activation, str):
+        return True
+    # Keras's and TensorFlow's functions; of a layer or of anybody's function nobody knows.
+    package = getattr(activation, "__module__", None) or ""
+    return isinstance(activation, types.FunctionType) and package.startswith(
+        ("keras.", "tensorflow.")
+    )
 
 
 def not_outside(points, log_det):

@@ -11,7 +11,12 @@ from tfflows.conditioners.circle import cosine_and_sine
 from tfflows.conditioners.dense_network import DenseNetwork
 from tfflows.layers.base import BijectorLayer, batch_shape_of
 from tfflows.layers.context import flatten_context, join_context
-from tfflows.layers.masked_autoregressive import build_univariate, check_univariate, revive
+from tfflows.layers.masked_autoregressive import (
+    build_univariate,
+    check_univariate,
+    is_known_family,
+    revive,
+)
 from tfflows.univariates.base import Univariate
 
 __all__ = ["Coupling"]
@@ -198,9 +203,11 @@ class Coupling(BijectorLayer):
         )
 
     @property
-    def _parts(self) -> list:
-        """What the layer is made of and somebody else may have written."""
-        return [self.univariate, self.conditioner]
+    def row_by_row(self) -> bool:
+        """Whether the image of a row in training is known to depend on that row alone."""
+        return (
+            super().row_by_row and is_known_family(self.univariate) and not self._given_conditioner
+        )
 
     def get_config(self):
         """Return the constructor's arguments."""

@@ -4,7 +4,12 @@ import keras
 
 from tfflows.layers.base import BijectorLayer
 from tfflows.layers.context import flatten_context
-from tfflows.layers.masked_autoregressive import build_univariate, check_univariate, revive
+from tfflows.layers.masked_autoregressive import (
+    build_univariate,
+    check_univariate,
+    is_known_family,
+    revive,
+)
 from tfflows.layers.raw_parameters import RawParameters
 from tfflows.univariates.base import Univariate
 
@@ -79,9 +84,9 @@ class Elementwise(BijectorLayer):
         return self.univariate.bijector(self.raw(context))
 
     @property
-    def _parts(self) -> list:
-        """What the layer is made of and somebody else may have written."""
-        return [self.univariate]
+    def row_by_row(self) -> bool:
+        """Whether the image of a row in training is known to depend on that row alone."""
+        return super().row_by_row and is_known_family(self.univariate)
 
     def get_config(self):
         """Return the constructor's arguments."""

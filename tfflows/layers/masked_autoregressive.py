@@ -8,9 +8,10 @@ import tensorflow as tf
 
 from tfflows import bijectors
 from tfflows.conditioners.autoregressive_network import AutoregressiveNetwork
-from tfflows.layers.base import BijectorLayer, batch_shape_of
+from tfflows.layers.base import BijectorLayer, batch_shape_of, is_of_package
 from tfflows.layers.context import flatten_context
 from tfflows.univariates.base import Univariate
+from tfflows.univariates.monotone import Monotone
 
 __all__ = ["MaskedAutoregressive"]
 
@@ -150,9 +151,9 @@ class MaskedAutoregressive(BijectorLayer):
         )
 
     @property
-    def _parts(self) -> list:
-        """What the layer is made of and somebody else may have written."""
-        return [self.univariate]
+    def row_by_row(self) -> bool:
+        """Whether the image of a row in training is known to depend on that row alone."""
+        return super().row_by_row and is_known_family(self.univariate)
 
     @property
     def sequential(self) -> frozenset:
@@ -193,6 +194,11 @@ def check_univariate(univariate) -> Univariate:
             f"got {univariate!r}{hint}"
         )
     return univariate
+
+
+def is_known_family(univariate) -> bool:
+    """Whether a family is of this package and runs no function of somebody else's."""
+    return is_of_package(univariate) and not isinstance(univariate, Monotone)
 
 
 def build_univariate(univariate, event_shape, dtype) -> None:

@@ -21,6 +21,21 @@ _FAR = (-1e9, -1e3, 1e3, 1e9)
 _NEAR = (0.0, 0.5, 1.0, -0.5)
 
 # Far out their inverse may overflow to NaN, though every event is in their range.
+# Of these, and of chains and inverses of them, it is known that they map each row alone.
+_ROW_BY_ROW = (
+    tfb.Exp,
+    tfb.Identity,
+    tfb.Permute,
+    tfb.Reshape,
+    tfb.Scale,
+    tfb.ScaleMatvecDiag,
+    tfb.ScaleMatvecTriL,
+    tfb.Shift,
+    tfb.Sigmoid,
+    tfb.Softplus,
+    tfb.Tanh,
+)
+
 _NETWORKS = (tfb.MaskedAutoregressiveFlow, tfb.RealNVP, tfb.Glow, tfb.FFJORD)
 
 
@@ -106,9 +121,9 @@ class Static(BijectorLayer):
         return InRange(self._static, self._stand_in, self._latent_shape)
 
     @property
-    def _parts(self) -> list:
-        """What the layer is made of and somebody else may have written."""
-        return [self._static, *self._static.submodules]
+    def row_by_row(self) -> bool:
+        """Whether the image of a row in training is known to depend on that row alone."""
+        return super().row_by_row and _is_row_by_row(self._static)
 
     @property
     def bounded(self) -> bool:
@@ -231,6 +246,13 @@ class Static(BijectorLayer):
                 f"it maps a batch of shape (1,) of them to {tuple(x.shape)} and log-determinants "
                 f"of shape {tuple(log_det.shape)}; is one of its parameters a batch?",
             )
+
+
+def _is_row_by_row(bijector: tfb.Bijector) -> bool:
+    kind = type(bijector)
+    if kind is tfb.Chain:
+        return all(map(_is_row_by_row, bijector.bijectors))
+    return kind in _ROW_BY_ROW or (kind is tfb.Invert and _is_row_by_row(bijector.bijector))
 
 
 def _check_permutations(bijector: tfb.Bijector) -> None:

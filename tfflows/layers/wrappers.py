@@ -23,9 +23,9 @@ class _Wrapper(BijectorLayer):
         self.layer = layer
 
     @property
-    def _parts(self) -> list:
-        """What the layer is made of and somebody else may have written."""
-        return [self.layer]
+    def row_by_row(self) -> bool:
+        """Whether the image of a row in training is known to depend on that row alone."""
+        return super().row_by_row and self.layer.row_by_row
 
     def get_config(self):
         """Return the constructor's arguments."""

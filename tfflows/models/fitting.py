@@ -158,7 +158,9 @@ validation_batch_size, validation_freq
                 data_sum = sum_of(*first_of_stream(stream))
                 at = self._resumed(resume, run, drawn, data_sum, callbacks, at, epochs)
             if stream is not x and self.takes_blocks(callbacks):
-                fed["x"] = self._stream_in_blocks(stream, steps_per_epoch, epochs - initial_epoch)
+                fed["x"] = self._stream_in_blocks(
+                    stream, steps_per_epoch, epochs - initial_epoch, resume is not None
+                )
             in_blocks = fed["x"] is not stream
             if in_blocks or resume is not None:
                 # Keras must not take the number of blocks for that of batches.
@@ -226,7 +228,8 @@ validation_batch_size, validation_freq
         fed = {"steps_per_epoch": steps_per_epoch or steps, "shuffle": False}
         if self.takes_blocks(callbacks) and steps_per_epoch in (None, steps):
             block = block_size(steps, longest_block(self.count_params(), batch_size))
-            self.in_blocks(tensors, block, batch_size, steps * len(epochs))
+            resumes = any(isinstance(callback, Resume) for callback in callbacks)
+            self.in_blocks(tensors, block, batch_size, steps * len(epochs), resumes)
             fill = len(x) % batch_size == 0 or not self.depends_on_batch(
                 *(None if a is None else a[:1] for a in tensors[:2])
             )
@@ -242,7 +245,7 @@ validation_batch_size, validation_freq
         stream = batch_stream(tensors, batch_size, seed, shuffle, epochs.start)
         return {**fed, "x": stream.skip(taken)}
 
-    def _stream_in_blocks(self, stream, steps_per_epoch, epochs):
+    def _stream_in_blocks(self, stream, steps_per_epoch, epochs, resumes):
         """Return a dataset of blocks, or the dataset itself where that would change batches."""
         steps = int(stream.cardinality())
         if steps_per_epoch is not None:
@@ -256,7 +259,8 @@ validation_batch_size, validation_freq
         first = next(iter(stream), None)
         if first is None or self.depends_on_batch(*unpack(first)[:2]):
             return stream
-        self.in_blocks(None, block, len(first[0]), (steps_per_epoch or steps) * epochs)
+        rows = len(unpack(first)[0])
+        self.in_blocks(None, block, rows, (steps_per_epoch or steps) * epochs, resumes)
         return blocks_of_stream(stream, block)
 
     @errors_of_streams

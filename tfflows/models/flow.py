@@ -9,7 +9,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tfflows.distributions import FlowDistribution, StandardNormal
-from tfflows.layers.base import BijectorLayer, not_outside
+from tfflows.layers.base import BijectorLayer, is_of_package, not_outside
 from tfflows.layers.masked_autoregressive import revive
 from tfflows.layers.standardize import Standardize
 from tfflows.layers.static import Static
@@ -310,10 +310,11 @@ class Flow(DensityModel):
 
     @property
     def row_by_row(self) -> bool:
-        """Whether the log density of a row is known to depend on no other row of its batch."""
+        """Whether the log density of a row in training is known to depend on that row alone."""
         return (
-            type(self).__module__.split(".")[0] == "tfflows"
+            is_of_package(self)
             and self.context_network is None
+            and is_of_package(self.base.distribution)
             and all(layer.row_by_row for layer in self.bijector_layers)
         )
 

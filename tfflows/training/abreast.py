@@ -46,6 +46,8 @@ def abreast(program: Callable) -> Callable:
 
     def run(rows, *contexts):
         count = _length(rows)
+        if isinstance(count, int) and count < 2:
+            return program(rows, *contexts)
         middle = count // 2
 
         def half(start, stop):
@@ -97,7 +99,12 @@ def repays(weights: int, rows: int, steps: int | None) -> bool:
         and weights <= _WEIGHTS_PER_ROW * rows
         and steps is not None
         and steps * weights * rows >= _PRODUCTS
-        and (os.cpu_count() or 1) > 1
+        and _cores() > 1
         # TensorFlow lists the processor itself, and whatever else it can run programs on.
         and len(tf.config.list_logical_devices()) == 1
     )
+
+
+def _cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

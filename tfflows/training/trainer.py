@@ -108,13 +108,24 @@ class Trainer(keras.Model):
 
     _pending_blocks = None
 
-    def in_blocks(self, arrays, block: int, rows: int, steps: int | None) -> None:
-        """Make the next `fit`, of `steps` steps of `rows`, take `block` of them in one program."""
+    def in_blocks(
+        self, arrays, block: int, rows: int, steps: int | None, resumes: bool = False
+    ) -> None:
+        """Make the next `fit`, of `steps` steps of `rows`, take `block` of them in one program.
+
+        What `resumes` is to be the same run for any number of further epochs, on any machine: so it
+        may not depend on these whether batches are computed in halves.
+        """
         if self._auto_jit:
             jit_compile = steps is None or steps >= STEPS_THAT_REPAY_XLA
         else:
             jit_compile = bool(self.jit_compile)
-        halves = jit_compile and self.row_by_row and repays(self.count_params(), rows, steps)
+        halves = (
+            jit_compile
+            and not resumes
+            and self.row_by_row
+            and repays(self.count_params(), rows, steps)
+        )
         self._pending_blocks = _Pending(Blocks(self, arrays, jit_compile, self._auto_jit, halves))
         self.steps_per_execution = block
 
@@ -131,9 +142,10 @@ class Trainer(keras.Model):
 
     @property
     def row_by_row(self) -> bool:
-        """Whether the log density of a row is known to depend on no other row of its batch.
+        """Whether the log density of a row in training is known to depend on that row alone.
 
-        Neither may a part of the model that a user wrote add a loss of its own.
+        Neither may anything draw random numbers or add a loss: two calls for the halves of a batch
+        would draw others, and Keras forgets the losses of a call with the next one.
         """
         return False
 
