@@ -159,9 +159,8 @@ def is_of_package(thing) -> bool:
 
 def is_pointwise(activation) -> bool:
     """Whether an activation is known to be a function of single numbers, or there is none."""
-    if activation is None or isinstance(activation, str):
-        return True
     # Keras's and TensorFlow's functions; of a layer or of anybody's function nobody knows.
+    activation = keras.activations.get(activation)
     package = getattr(activation, "__module__", None) or ""
     return isinstance(activation, types.FunctionType) and package.startswith(
         ("keras.", "tensorflow.")

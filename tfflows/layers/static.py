@@ -21,6 +21,8 @@ _FAR = (-1e9, -1e3, 1e3, 1e9)
 _NEAR = (0.0, 0.5, 1.0, -0.5)
 
 # Far out their inverse may overflow to NaN, though every event is in their range.
+_NETWORKS = (tfb.MaskedAutoregressiveFlow, tfb.RealNVP, tfb.Glow, tfb.FFJORD)
+
 # Of these, and of chains and inverses of them, it is known that they map each row alone.
 _ROW_BY_ROW = (
     tfb.Exp,
@@ -35,8 +37,6 @@ _ROW_BY_ROW = (
     tfb.Softplus,
     tfb.Tanh,
 )
-
-_NETWORKS = (tfb.MaskedAutoregressiveFlow, tfb.RealNVP, tfb.Glow, tfb.FFJORD)
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
