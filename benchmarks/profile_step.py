@@ -23,7 +23,7 @@ from jobs import JOBS, points
 from peers.tfflows import TfflowsPeer
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-# Some hundred steps are enough to tell; but how a step is compiled depends on how many are planned.
+# So many steps are enough to tell; but how a step is compiled depends on how many are planned.
 STEPS, PLANNED_EPOCHS = 1600, 100_000
 
 

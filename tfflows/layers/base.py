@@ -101,7 +101,7 @@ class BijectorLayer(keras.layers.Layer):
         """
         return (
             is_of_package(self)
-            and is_pointwise(getattr(self, "activation", None))
+            and is_known_activation(getattr(self, "activation", None))
             and not getattr(self, "dropout", 0.0)
         )
 
@@ -157,8 +157,8 @@ def is_of_package(thing) -> bool:
     return type(thing).__module__.split(".")[0] == __name__.split(".")[0]
 
 
-def is_pointwise(activation) -> bool:
-    """Whether an activation is known to be a function of single numbers, or there is none."""
+def is_known_activation(activation) -> bool:
+    """Whether an activation is known to look at one row at a time, or there is none."""
     # Keras's and TensorFlow's functions; of a layer or of anybody's function nobody knows.
     activation = keras.activations.get(activation)
     package = getattr(activation, "__module__", None) or ""

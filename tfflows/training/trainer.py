@@ -150,7 +150,11 @@ class Trainer(keras.Model):
         return False
 
     def depends_on_batch(self, x, context=None) -> bool:
-        """Whether the loss of a batch is more than that of its rows, which filling would change."""
+        """Whether the loss of a batch is more than that of its rows, which filling would change.
+
+        Copies of a row that have no weight change neither the densities of others nor what random
+        layers are. Halving asks for more: see `row_by_row`.
+        """
         self(x, context=context, training=True)
         statistics = ("moving_mean", "moving_variance")
         return bool(self.losses) or any(v.name in statistics for v in self.non_trainable_variables)
