@@ -9,7 +9,7 @@ from tensorflow_probability import distributions as tfd
 
 import tfflows
 from tfflows import layers, univariates
-from tfflows.conditioners.halves import MaskedProduct
+from tfflows.conditioners.masked_product import MaskedProduct
 from tfflows.diagnostics import Line, Report, masks, two_sample
 
 from .flows import ROWS, Poison, conditional, contexts, draw, flipped, maf, nsf, shake

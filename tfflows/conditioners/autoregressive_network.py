@@ -14,7 +14,7 @@ import tensorflow as tf
 from tfflows.bijectors.masked_stack import MaskedStack
 from tfflows.conditioners import linear
 from tfflows.conditioners.circle import circumference, cosine_and_sine
-from tfflows.conditioners.halves import MaskedProduct, best_cut
+from tfflows.conditioners.masked_product import MaskedProduct, best_cut
 from tfflows.conditioners.masks import (
     group_degrees,
     make_masks,
@@ -593,12 +593,15 @@ class AutoregressiveNetwork(keras.layers.Layer):
             for product, blocks in zip(self._products, self._blocks, strict=True)
         }
         others = {id(block) for blocks in self._blocks for block in blocks[1:]}
+        # What Keras would write by itself: this layer's own weights, not those of layers in it.
+        own = {}
+        super().save_own_variables(own)
         return [
             kernels.get(
                 id(variable),
                 (variable.shape, [variable], lambda value: [value], lambda values: values[0]),
             )
-            for variable in (*self._trainable_variables, *self._non_trainable_variables)
+            for variable in own.values()
             if id(variable) not in others
         ]
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfflows.conditioners import AutoregressiveNetwork
-from tfflows.conditioners.halves import MaskedProduct, best_cut
+from tfflows.conditioners.masked_product import MaskedProduct, best_cut
 
 CASES = {
     "plain": {},
@@ -191,11 +191,13 @@ def test_weights_of_another_network_are_refused():
 
 
 class WithOneMore(AutoregressiveNetwork):
-    """A network with a weight that its base knows nothing of."""
+    """A network with a weight and a layer that its base knows nothing of."""
 
     def build(self, *shapes):
         super().build(*shapes)
         self.extra = self.add_weight(shape=(2,), initializer="zeros", name="extra")
+        self.further = keras.layers.Dense(7)
+        self.further.build((None, 5))
 
 
 def test_weights_that_a_subclass_adds_are_in_the_file():
@@ -203,9 +205,13 @@ def test_weights_that_a_subclass_adds_are_in_the_file():
     made.extra.assign([5.0, 6.0])
     store = {}
     made.save_own_variables(store)
+    # Keras has the layer write its weights itself.
+    assert (5, 7) not in [value.shape for value in store.values()]
     other.load_own_variables(store)
-    for ours, expected in zip(other.get_weights(), made.get_weights(), strict=True):
-        np.testing.assert_array_equal(ours, expected)
+    further = {id(weight) for weight in other.further.weights}
+    for ours, expected in zip(other.weights, made.weights, strict=True):
+        if id(ours) not in further:
+            np.testing.assert_array_equal(ours, expected)
 
 
 def test_a_network_before_its_first_call_has_nothing_in_a_file():

@@ -18,11 +18,11 @@ from tfflows.conditioners.linear import affine
 
 __all__ = ["MaskedProduct", "best_cut"]
 
-# Width of a network's narrowest hidden layer from which halves pay (benchmarks/halves.py). On two
-# cores, hidden widths of 512: training products 15.9 -> 13.9 ms, density of 10,000 rows 143 -> 126
-# ms; of 256: 4.7 -> 4.1 and 34 -> 35 ms. With 128 the products take 1.9 -> 1.6 ms, but a density
-# 13.2 -> 15.5 ms, and there are twice as many small programs to compile. More than two parts are
-# slower: smaller products run at a lower rate.
+# Width of a network's narrowest hidden layer from which halves pay (benchmarks/masked_product.py).
+# On two cores, hidden widths of 512: training products 15.9 -> 13.9 ms, density of 10,000 rows 143
+# -> 126 ms; of 256: 4.7 -> 4.1 and 34 -> 35 ms. With 128 the products take 1.9 -> 1.6 ms, but a
+# density 13.2 -> 15.5 ms, and there are twice as many small programs to compile. More than two
+# parts are slower: smaller products run at a lower rate.
 _WIDE = 256
 
 
