@@ -10,6 +10,7 @@ from tfflows import bijectors, layers
 from tfflows.diagnostics.anatomy import Anatomy, core_of, is_a
 from tfflows.distributions import StandardNormal
 from tfflows.models.tables import check_table
+from tfflows.saving.probing import only_looking
 
 __all__ = ["Explanation", "explain"]
 
@@ -117,6 +118,11 @@ def explain(model, x, context=None) -> Explanation:
     if np.ndim(x) == len(model.event_shape):
         x = x[np.newaxis] if hasattr(x, "dtype") else [x]
     x, context, _ = check_table(model, x, context, None)
+    with only_looking(model.variables):
+        return _terms(model, x, context)
+
+
+def _terms(model, x, context) -> Explanation:
     log_prob = model.log_prob(x, context).numpy().astype(np.float64)
     anatomy = Anatomy(model)
     if anatomy.base is None:
@@ -271,6 +277,11 @@ def _sorted(before) -> tuple | None:
 
 def _replacements(model, x, context, log_prob) -> tuple:
     """Return the gains of replacing each coordinate by its best value, and these values."""
+    with only_looking(model.variables):
+        return _best_values(model, x, context, log_prob)
+
+
+def _best_values(model, x, context, log_prob) -> tuple:
     n, size = len(x), model.event_size
     gains, best = np.zeros([n, size]), x.reshape(n, -1).astype(np.float64)
     step = max(1, _AT_ONCE // _CANDIDATES)

@@ -11,7 +11,8 @@ from tfflows.diagnostics.anatomy import is_a
 from tfflows.diagnostics.doctor import Finding
 from tfflows.diagnostics.jacobian import jacobian
 from tfflows.diagnostics.masks import cyclic
-from tfflows.saving.probing import first_that_runs, made_up_events
+from tfflows.saving.adoption import state_of
+from tfflows.saving.probing import first_that_runs, made_up_events, unchanged
 from tfflows.saving.tfp_classes import public_name
 from tfflows.saving.tfp_parts import parts_of
 
@@ -34,7 +35,8 @@ def of_tfp(thing) -> list[Finding]:
     # What runs the object comes last: running it gives lazy networks their weights.
     running = []
     if not any(f.name in ("missing_function", "wrong_base") for f in static):
-        running = [*does_not_run(thing), *broken_masks(thing), *stale_cache(thing)]
+        with unchanged(state_of(thing)):
+            running = [*does_not_run(thing), *broken_masks(thing), *stale_cache(thing)]
     return [*static, *running, *unreached_variables(thing), *linear_networks(thing)]
 
 

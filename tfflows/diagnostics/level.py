@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from tfflows.models.tables import check_table
+from tfflows.saving.probing import only_looking
 
 __all__ = ["Level", "level"]
 
@@ -86,7 +87,8 @@ class Level:
         return (1 + lower) / (self.rows + 1)
 
     def _score(self, x, context):
-        scores = self._model.log_prob(x, context).numpy()
+        with only_looking(self._model.variables):
+            scores = self._model.log_prob(x, context).numpy()
         # A density that is not a number is the least likely of all.
         return np.where(np.isnan(scores), -np.inf, scores)
 
@@ -105,7 +107,8 @@ def level(model, alpha: float, calibration, context=None) -> Level:
             raise ValueError("give calibration=x with context=c, or calibration=(x, c).")
         calibration, context = calibration
     x, context, _ = check_table(model, calibration, context, None, "calibration")
-    scores = model.log_prob(x, context).numpy()
+    with only_looking(model.variables):
+        scores = model.log_prob(x, context).numpy()
     if np.isnan(scores).any():
         raise ValueError(
             f"{int(np.isnan(scores).sum())} calibration rows have a log density of NaN (first: row "

@@ -17,6 +17,7 @@ from tfflows.layers.masked_autoregressive import (
     is_known_family,
     revive,
 )
+from tfflows.saving.probing import unchanged
 from tfflows.univariates.base import Univariate
 
 __all__ = ["Coupling"]
@@ -156,7 +157,8 @@ class Coupling(BijectorLayer):
         # Running both once creates every weight and shows whether a given conditioner fits.
         probe = tf.zeros([1, inputs], self.compute_dtype)
         try:
-            features = self.conditioner(probe)
+            with unchanged(getattr(self.conditioner, "variables", ())):
+                features = self.conditioner(probe)
         except Exception as error:
             raise ValueError(
                 f"the conditioner must accept inputs of shape (batch, {inputs}): the "

@@ -10,8 +10,8 @@ from tensorflow_probability import bijectors as tfb
 from tfflows.bijectors.in_range import InRange
 from tfflows.bijectors.permutation import check_permutation
 from tfflows.layers.base import BijectorLayer, not_outside
-from tfflows.saving.adoption import adopt_used, refuse_frozen
-from tfflows.saving.probing import first_that_runs, made_up_events
+from tfflows.saving.adoption import adopt_used, refuse_frozen, state_of
+from tfflows.saving.probing import first_that_runs, made_up_events, only_looking
 from tfflows.saving.tfp_config import from_config, to_config
 from tfflows.saving.tfp_parts import parts_of
 
@@ -109,7 +109,9 @@ class Static(BijectorLayer):
         # eager mode the scope would only blind the gradient tape that finds the variables.
         with contextlib.nullcontext() if tf.executing_eagerly() else tf.init_scope():
             adopt_used(self, self._static, lambda: self._try(event_shape), what="the bijector")
-            self._stand_in = self._find_stand_in(event_shape)
+            # Far points must not count in the statistics of a bijector that keeps some.
+            with only_looking([*state_of(self._static), *self.variables]):
+                self._stand_in = self._find_stand_in(event_shape)
         self.event_shape = event_shape
         self._latent_shape = self.latent_shape(event_shape)
         self.built = True

@@ -5,7 +5,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfflows.saving.adoption import adopt_distribution
+from tfflows.saving.adoption import adopt_distribution, state_of
+from tfflows.saving.probing import only_looking
 from tfflows.saving.tfp_config import from_config, to_config
 
 __all__ = ["BaseDistribution"]
@@ -64,7 +65,8 @@ class BaseDistribution(keras.layers.Layer):
         shape = [2, *d.event_shape]
         far = np.full(shape, 1e3)
         far[1] = -1e3
-        value = d.log_prob(tf.constant(far, d.dtype)).numpy()
+        with only_looking([*state_of(d), *self.variables]):
+            value = d.log_prob(tf.constant(far, d.dtype)).numpy()
         return bool(np.isneginf(value).any() or np.isnan(value).any())
 
     def get_config(self):

@@ -6,7 +6,8 @@ from tensorflow_probability import distributions as tfd
 
 from tfflows.distributions import FlowDistribution
 from tfflows.models.density_model import DensityModel
-from tfflows.saving.adoption import adopt_distribution
+from tfflows.saving.adoption import adopt_distribution, state_of
+from tfflows.saving.probing import unchanged
 from tfflows.saving.tfp_classes import public_name
 from tfflows.saving.tfp_config import from_config, to_config
 
@@ -157,7 +158,9 @@ def _event_shape(distribution: tfd.Distribution) -> tuple[int, ...]:
     shape = distribution.event_shape
     if not shape.is_fully_defined():
         try:
-            shape = distribution.sample(seed=(0, 0)).shape
+            # A first draw may make networks, whose weights are drawn at random.
+            with unchanged(state_of(distribution)):
+                shape = distribution.sample(seed=(0, 0)).shape
         except (NotImplementedError, ValueError, tf.errors.InvalidArgumentError) as error:
             raise ValueError(
                 f"{distribution.name} does not know the shape of its events; pass event_shape=..."

@@ -17,6 +17,7 @@ __all__ = [
     "check_sample_shape",
     "check_seed",
     "check_weight",
+    "hint_of_weight",
 ]
 
 _WARNED: set[str] = set()
@@ -151,25 +152,36 @@ def check_finite(value, what: str) -> None:
         )
 
 
-def check_weight(weight, rows: int):
-    """Return the sample weights as a float array of `rows` finite numbers, none negative."""
+def check_weight(weight, rows: int, batch: int | None = None):
+    """Return the sample weights as a float array of `rows` finite numbers, none negative.
+
+    Those of a `batch`, given by its number in a stream, may all be zero.
+    """
     if weight is None:
         return None
     weight = np.asarray(weight, np.float32)
+    where = "" if batch is None else f" in batch {batch}"
     if weight.shape != (rows,):
         raise ValueError(
             f"sample_weight must have one weight for each of the {rows} rows of x, shape "
-            f"({rows},); got shape {weight.shape}."
+            f"({rows},); got shape {weight.shape}{where}.{hint_of_weight(len(weight.shape))}"
         )
     bad = ~np.isfinite(weight) | (weight < 0)
     if bad.any():
         raise ValueError(
-            f"sample_weight must be finite and not negative; {int(bad.sum())} are not (first: row "
-            f"{int(bad.argmax())}, {weight[bad.argmax()]})."
+            f"sample_weight must be finite and not negative; {int(bad.sum())} are not{where} "
+            f"(first: row {int(bad.argmax())}, {weight[bad.argmax()]})."
         )
-    if rows and not weight.any():
+    if batch is None and rows and not weight.any():
         raise ValueError("sample_weight is zero for every row, so there is nothing to fit.")
     return weight
+
+
+def hint_of_weight(rank: int | None) -> str:
+    """Return what to do about weights of a wrong rank, for the end of a message."""
+    if rank == 0:
+        return " Give each row its own weight; a weight for all of them changes nothing."
+    return "" if rank in (None, 1) else " Give it one axis, as by weight[:, 0] or a mean over axes."
 
 
 def check_seed(seed):

@@ -20,10 +20,12 @@ from tfflows.models.tables import check_table, split_rows
 from tfflows.training.batches import (
     batch_stream,
     block_stream,
+    epoch_stream,
     ordered_batches,
     steps_in_epoch,
 )
 from tfflows.training.blocks import BLOCK, block_size, blocks_of_stream, longest_block
+from tfflows.training.guard import batches_taken
 from tfflows.training.resume import Position, Resume
 from tfflows.training.runs import describe_run, sum_of
 from tfflows.training.trainer import check_callback, unpack
@@ -135,6 +137,10 @@ validation_batch_size, validation_freq
             "validation_steps": validation_steps,
             "validation_freq": validation_freq,
         }
+        # Before anything is made ready for training.
+        if validation_data is not None:
+            size = validation_batch_size or self._evaluated_rows(batch_size, validation_steps)
+            validation_data = self._held_out(validation_data, size)
         if is_stream(x):
             if context is not None or y is not None or sample_weight is not None:
                 raise ValueError(
@@ -178,7 +184,9 @@ validation_batch_size, validation_freq
         else:
             data = check_table(self, x, _one_of(y, context), sample_weight, "x", whole=True)
             if validation_split and validation_data is None:
-                data, validation_data = split_rows(data, validation_split, seed_of_split)
+                data, held_out = split_rows(data, validation_split, seed_of_split)
+                size = validation_batch_size or self._evaluated_rows(batch_size, validation_steps)
+                validation_data = self._held_out(held_out, size)
             at = Position(initial_epoch)
             if resume is not None:
                 at = self._resumed(resume, run, drawn, sum_of(*data), callbacks, at, epochs)
@@ -195,9 +203,6 @@ validation_batch_size, validation_freq
                 callbacks,
                 at,
             )
-        if validation_data is not None:
-            size = validation_batch_size or max(batch_size or 32, _EVALUATED_ROWS)
-            validation_data = self._held_out(validation_data, size)
         self._training_data = _Held(data)
         callbacks = [_Epochs(self.progress), *callbacks]
         try:
@@ -210,6 +215,7 @@ validation_batch_size, validation_freq
             )
         finally:
             self._training_data = None
+            self.forget_blocks()
 
     def _resumed(self, resume, run, drawn, data, callbacks, start, epochs) -> Position:
         """Return where an interrupted run stopped, its weights restored; `start` of a new one."""
@@ -222,6 +228,8 @@ validation_batch_size, validation_freq
 
     def _feed(self, data, batch_size, seed, shuffle, epochs, steps_per_epoch, callbacks, at):
         x = data[0]
+        # A block's batches are filled up to their size.
+        batch_size = min(batch_size, len(x))
         tensors = tuple(None if a is None else tf.convert_to_tensor(a) for a in data)
         steps = steps_in_epoch(len(x), batch_size)
         # The stream shuffles; Keras would warn that it cannot.
@@ -229,16 +237,26 @@ validation_batch_size, validation_freq
         if self.takes_blocks(callbacks) and steps_per_epoch in (None, steps):
             block = block_size(steps, longest_block(self.count_params(), batch_size))
             resumes = any(isinstance(callback, Resume) for callback in callbacks)
-            self.in_blocks(tensors, block, batch_size, steps * len(epochs), resumes)
             fill = len(x) % batch_size == 0 or not self.depends_on_batch(
                 *(None if a is None else a[:1] for a in tensors[:2])
             )
+            self.in_blocks(tensors, block, batch_size, steps * len(epochs), resumes)
             stream = block_stream(len(x), batch_size, block, seed, shuffle, at.epoch, fill)
             return {**fed, "x": stream.skip(at.call)}
         per_call = self.steps_per_execution
         if steps_per_epoch in (None, steps) and per_call == 1:
             stream = batch_stream(tensors, batch_size, seed, shuffle, at.epoch)
             return {**fed, "x": stream.skip(at.call)}
+        if steps_per_epoch in (None, steps) and not self._is_distributed():
+            epoch = tf.Variable(at.epoch, dtype=tf.int64, trainable=False)
+            callbacks.insert(
+                0, keras.callbacks.LambdaCallback(on_epoch_begin=lambda e, logs: epoch.assign(e))
+            )
+            begun = (at.epoch, at.call * per_call)
+            return {
+                "x": epoch_stream(tensors, batch_size, seed, shuffle, epoch, begun),
+                "shuffle": False,
+            }
         # Epochs of these steps do not begin where the rows do.
         calls = math.ceil(fed["steps_per_epoch"] / per_call)
         taken = ((at.epoch - epochs.start) * calls + at.call) * per_call
@@ -256,10 +274,13 @@ validation_batch_size, validation_freq
             block = block_size(steps)
         else:
             return stream
-        first = next(iter(stream), None)
-        if first is None or self.depends_on_batch(*unpack(first)[:2]):
-            return stream
-        rows = len(unpack(first)[0])
+        rows = stream.element_spec[0].shape[0]
+        if rows is None:
+            # Some batch may be smaller than others, and would be filled up.
+            first = next(iter(stream), None)
+            if first is None or self.depends_on_batch(*unpack(first)[:2]):
+                return stream
+            rows = len(unpack(first)[0])
         self.in_blocks(None, block, rows, (steps_per_epoch or steps) * epochs, resumes)
         return blocks_of_stream(stream, block)
 
@@ -297,7 +318,7 @@ validation_batch_size, validation_freq
             fed = {"x": checked_stream(self, x)}
         else:
             data = check_table(self, x, _one_of(y, context), sample_weight, "x")
-            fed = {"x": ordered_batches(data, batch_size or _EVALUATED_ROWS)}
+            fed = {"x": ordered_batches(data, batch_size or self._evaluated_rows(None, steps))}
         return super().evaluate(
             **fed,
             verbose=verbose,
@@ -370,6 +391,14 @@ validation_batch_size, validation_freq
 
     def _adapt(self, x, context, sample_weight) -> None:
         """Adapt the parts of the model; a model without such parts has nothing to do."""
+
+    def _evaluated_rows(self, batch_size: int | None, steps: int | None) -> int:
+        """Return how many rows to score at once where nobody says."""
+        batch_size = batch_size or 32
+        distributed = self._is_distributed()
+        # Somebody who counts steps counts batches of a size they know; and a first batch that
+        # replicas cannot share evenly is one that Keras cannot look at.
+        return batch_size if steps or distributed else max(batch_size, _EVALUATED_ROWS)
 
     def _held_out(self, data, batch_size):
         if is_stream(data):
@@ -453,4 +482,4 @@ class _Epochs(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.progress.epoch = epoch
-        self.progress.first_step = int(self.model.optimizer.iterations.numpy())
+        self.progress.first_step = batches_taken(self.model.optimizer)

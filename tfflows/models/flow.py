@@ -17,6 +17,7 @@ from tfflows.models.base_distribution import BaseDistribution
 from tfflows.models.by_rows import ROWS, ByRows
 from tfflows.models.density_model import DensityModel
 from tfflows.saving import versions
+from tfflows.saving.probing import only_looking, unchanged
 from tfflows.training.blocks import says_xla
 
 __all__ = ["Flow"]
@@ -145,7 +146,10 @@ class Flow(DensityModel):
         )
 
     def _probe_context_network(self) -> tuple:
-        features = self.context_network(tf.zeros([1, *self.context_shape], self.variable_dtype))
+        made_up = tf.zeros([1, *self.context_shape], self.variable_dtype)
+        # This may be its first call, which draws its weights.
+        with unchanged(getattr(self.context_network, "variables", ())):
+            features = self.context_network(made_up)
         if features.shape.rank is None or features.shape.rank < 2:
             raise ValueError(
                 "context_network must map a batch of contexts to a batch of features, shape "
@@ -318,6 +322,10 @@ class Flow(DensityModel):
             and all(layer.row_by_row for layer in self.bijector_layers)
         )
 
+    def depends_on_batch(self, x, context=None) -> bool:
+        """Whether the loss of a batch may be more than that of its rows, which filling changes."""
+        return not all(map(_is_known, self.bijector_layers)) or super().depends_on_batch(x, context)
+
     # points
 
     def forward(self, z, context=None, batch_size: int | None = None):
@@ -436,10 +444,12 @@ class Flow(DensityModel):
 
     def _pull_back(self, layer, x, context):
         parts = []
-        for start in range(0, len(x), 65536):
-            rows = slice(start, start + 65536)
-            c = None if context is None else self.embed(context[rows])
-            parts.append(layer.bijector(c).inverse(tf.constant(x[rows])).numpy())
+        # What keeps statistics of what it maps learns them in training, not on the way there.
+        with only_looking([*layer.variables, *getattr(self.context_network, "variables", ())]):
+            for start in range(0, len(x), 65536):
+                rows = slice(start, start + 65536)
+                c = None if context is None else self.embed(context[rows])
+                parts.append(layer.bijector(c).inverse(tf.constant(x[rows])).numpy())
         return np.concatenate(parts)
 
     def outside_support(self, x, context=None) -> np.ndarray:
@@ -561,3 +571,9 @@ def _warn_around(layer, x) -> None:
             "other units? bound= is half a turn: pi for radians, 180 for degrees.",
             stacklevel=6,
         )
+
+
+def _is_known(layer) -> bool:
+    """Whether a layer, and the one that it may be around, are of the package or vouch for rows."""
+    inner = getattr(layer, "layer", None)
+    return layer.row_by_row or (is_of_package(layer) and (inner is None or _is_known(inner)))

@@ -2,6 +2,7 @@
 
 import functools
 import re
+import types
 
 import keras
 import numpy as np
@@ -32,7 +33,10 @@ def is_stream(x) -> bool:
 
 
 def checked_stream(model, dataset):
-    """Return a dataset whose batches are checked ``(x, context, sample_weight)``."""
+    """Return a dataset whose batches are checked ``(x, context, sample_weight)``.
+
+    Generators and PyDatasets come back as they are: `errors_of_streams` has seen to them.
+    """
     if not isinstance(dataset, tf.data.Dataset):
         return dataset
     spec = dataset.element_spec
@@ -60,6 +64,8 @@ def checked_stream(model, dataset):
             f"this flow needs context of shape (..., {', '.join(map(str, model.context_shape))}); "
             "the dataset yields x alone. Yield (x, context)."
         )
+    if len(parts) > 2:
+        _check_weight_spec(parts[2], x_spec)
     dtype = model.variable_dtype
 
     def check(number, element):
@@ -82,13 +88,13 @@ def checked_stream(model, dataset):
             checks.append(_assert_finite(context, "context", number))
             out = [x, context, *(tf.cast(w, dtype) for w in element[2:])]
         if len(element) > 2:
-            w = tf.cast(element[2], dtype)
-            text = _MARK + "sample_weight must be finite and not negative."
-            good = tf.reduce_all(tf.math.is_finite(w) & (w >= 0))
-            checks.append(tf.debugging.Assert(good, [text]))
+            checks += _assert_weights(out[2], tf.shape(x)[0], number)
         with tf.control_dependencies([c for c in checks if c is not None]):
-            out = tuple(tf.identity(part) for part in out)
-        return out
+            out = [tf.identity(part) for part in out]
+        if len(element) > 2:
+            # What is compiled later must know the rank, and here it is certain.
+            out[2] = tf.ensure_shape(out[2], [None])
+        return tuple(out)
 
     return dataset.enumerate().map(check, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
@@ -189,17 +195,116 @@ def _assert_finite(value, what, number):
     return tf.debugging.Assert(tf.logical_not(tf.reduce_any(bad)), [text])
 
 
+def _check_weight_spec(spec, x_spec) -> None:
+    """Raise a ValueError if weights of this form cannot be one for each row."""
+    if not (spec.dtype.is_floating or spec.dtype.is_integer or spec.dtype.is_bool):
+        raise ValueError(
+            f"sample_weight must hold numbers; the dataset yields weights of type "
+            f"{spec.dtype.name}."
+        )
+    rows = x_spec.shape[0] if x_spec.shape.rank else None
+    if not spec.shape.is_compatible_with([rows]):
+        raise ValueError(
+            "sample_weight must have one weight for each row of x, shape "
+            f"({'batch' if rows is None else rows},); the dataset yields weights of shape "
+            f"{tuple(spec.shape)}.{door.hint_of_weight(spec.shape.rank)}"
+        )
+
+
+def _assert_weights(weight, rows, number) -> list:
+    """Return assertions that a batch has one weight for each row, finite and not negative."""
+    shape = tf.shape(weight)
+    fits = tf.logical_and(tf.equal(tf.rank(weight), 1), tf.equal(tf.size(weight), rows))
+    # No bracket may stand in the text: it ends there. Formatting would quote a string.
+    given = tf.strings.reduce_join(tf.strings.as_string(shape), separator=", ")
+    comma = tf.where(tf.equal(tf.rank(weight), 1), ",", "")
+    wanted = "sample_weight must have one weight for each of the {} rows of x, shape ({},)"
+    misfit = tf.strings.join(
+        [
+            _MARK,
+            tf.strings.format(wanted, (rows, rows)),
+            "; got shape (",
+            given,
+            comma,
+            tf.strings.format(") in batch {}.", number),
+            tf.where(tf.equal(tf.rank(weight), 1), "", door.hint_of_weight(2)),
+        ]
+    )
+    flat = tf.reshape(weight, [-1])
+    bad = tf.logical_not(tf.math.is_finite(flat) & (flat >= 0))
+    first = tf.argmax(tf.cast(bad, tf.int32))
+    unfit = tf.strings.format(
+        _MARK + "sample_weight must be finite and not negative; {} are not in batch {} (first: row "
+        "{}).",
+        (tf.math.count_nonzero(bad), number, first),
+    )
+    return [
+        tf.debugging.Assert(fits, [misfit]),
+        tf.debugging.Assert(tf.logical_not(tf.reduce_any(bad)), [unfit]),
+    ]
+
+
 def errors_of_streams(method):
-    """Make a failed check of a streamed batch raise the error that arrays get."""
+    """Check the weights of generators and PyDatasets, and raise the errors that arrays get.
+
+    Keras makes datasets of these two itself, so that their batches are seen as they leave the hands
+    of the user; a failed check of any stream becomes the ValueError of arrays.
+    """
 
     @functools.wraps(method)
     def checked(*args, **kwargs):
+        args = map(_with_checked_weights, args)
+        kwargs = {name: _with_checked_weights(value) for name, value in kwargs.items()}
         try:
             return method(*args, **kwargs)
         except tf.errors.InvalidArgumentError as error:
-            found = re.search(re.escape(_MARK) + r"([^\]]*)", error.message)
+            # Behind an assertion stands a bracket, behind an error of Python's its traceback.
+            found = re.search(re.escape(_MARK) + r"([^\]\n]*)", error.message)
             if found is None:
                 raise
             raise ValueError(found.group(1)) from None
+        except ValueError as error:
+            if not str(error).startswith(_MARK):
+                raise
+            raise ValueError(str(error).removeprefix(_MARK)) from None
 
     return checked
+
+
+def _with_checked_weights(data):
+    if isinstance(data, types.GeneratorType):
+        return (_checked_batch(batch, number) for number, batch in enumerate(data))
+    if isinstance(data, keras.utils.PyDataset) and not isinstance(data, _CheckedPyDataset):
+        return _CheckedPyDataset(data)
+    return data
+
+
+class _CheckedPyDataset(keras.utils.PyDataset):
+    """A PyDataset whose weights are checked where its batches are made."""
+
+    def __init__(self, dataset: keras.utils.PyDataset):
+        super().__init__(dataset.workers, dataset.use_multiprocessing, dataset.max_queue_size)
+        self._dataset = dataset
+
+    @property
+    def num_batches(self):
+        return self._dataset.num_batches
+
+    def __getitem__(self, index):
+        return _checked_batch(self._dataset[index], index)
+
+    def on_epoch_begin(self):
+        self._dataset.on_epoch_begin()
+
+    def on_epoch_end(self):
+        self._dataset.on_epoch_end()
+
+
+def _checked_batch(batch, number: int):
+    """Return a batch of a generator or PyDataset, or raise a ValueError if its weights misfit."""
+    if isinstance(batch, (tuple, list)) and len(batch) == 3 and batch[2] is not None:
+        try:
+            door.check_weight(batch[2], len(batch[0]), number)
+        except (ValueError, TypeError) as error:
+            raise ValueError(_MARK + str(error)) from None
+    return batch

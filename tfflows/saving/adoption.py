@@ -11,7 +11,13 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from tfflows.saving.probing import first_that_runs, made_up_events
+from tfflows.saving.probing import (
+    first_that_runs,
+    made_up_events,
+    only_looking,
+    unchanged,
+    value_of,
+)
 from tfflows.saving.tfp_classes import public_name
 from tfflows.saving.tfp_parts import Part, parts_of
 
@@ -21,6 +27,7 @@ __all__ = [
     "adopt_used",
     "as_keras_variable",
     "refuse_frozen",
+    "state_of",
     "variables_of",
 ]
 
@@ -123,6 +130,27 @@ def variables_of(obj: tfb.Bijector | tfd.Distribution) -> list[tf.Variable]:
     """
     refuse_frozen(obj)
     return [part.value for part in parts_of(obj) if _is_raw(part.value)]
+
+
+def state_of(obj: tfb.Bijector | tfd.Distribution) -> list[tf.Variable]:
+    """Return every tf.Variable that a call of a TFP object may change, those of Keras included.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> from tensorflow_probability import bijectors as tfb
+    >>> len(state_of(tfb.Shift(tf.Variable(0.0))))
+    1
+    """
+    found = []
+    for part in parts_of(obj):
+        if isinstance(part.value, keras.layers.Layer):
+            found += [variable.value for variable in part.value.variables]
+        elif isinstance(part.value, keras.Variable):
+            found.append(part.value.value)
+        elif isinstance(part.value, tf.Variable):
+            found.append(part.value)
+    return list({id(variable): variable for variable in found}.values())
 
 
 def adopt(variables: list[tf.Variable], scope: str = "") -> list[keras.Variable]:
@@ -240,7 +268,9 @@ def adopt_used(
     """
     refuse_frozen(obj)
     _check_strategy(part.value for part in parts_of(obj) if isinstance(part.value, tf.Variable))
-    watched = _watched(obj, run)
+    made = []
+    with _noting(made):
+        watched = _watched(obj, run)
     layers, loose = [], []
     for part in parts_of(obj):
         value = part.value
@@ -261,7 +291,7 @@ def adopt_used(
         for part in (*loose, *unnamed)
     ]
     own = _Ids(owner.variables)
-    missing = [variable.name for variable in _watched(obj, run) if variable not in own]
+    missing = [variable.name for variable in _watched_again(obj, run, made) if variable not in own]
     if missing:
         listed = ", ".join(name.partition(":")[0] for name in missing[:4])
         raise ValueError(
@@ -312,23 +342,56 @@ class _Names:
 
 
 def _watched(obj: tfb.Bijector | tfd.Distribution, run: Callable[[], object]) -> list[tf.Variable]:
-    with _unchanged(obj), tf.GradientTape() as tape:
+    # This call may make weights, whose draws count.
+    with unchanged(state_of(obj)), tf.GradientTape() as tape:
         run()
     # A tape lists variables in the order of their creation.
     return list(tape.watched_variables())
 
 
 @contextlib.contextmanager
-def _unchanged(obj: tfb.Bijector | tfd.Distribution) -> Iterator[None]:
-    """Put back what a call changes: a made-up event must not set running statistics."""
-    variables = [part.value for part in parts_of(obj) if isinstance(part.value, tf.Variable)]
-    before = [tf.convert_to_tensor(variable).numpy() for variable in variables]
-    try:
+def _noting(made: list) -> Iterator[None]:
+    """Append each variable that is made meanwhile to `made`, with the value it is born with."""
+
+    def creator(make, **kwargs):
+        variable = make(**kwargs)
+        if tf.executing_eagerly():
+            made.append((variable, value_of(variable)))
+        return variable
+
+    with tf.variable_creator_scope(creator):
         yield
+
+
+def _watched_again(
+    obj: tfb.Bijector | tfd.Distribution, run: Callable[[], object], made: list
+) -> list[tf.Variable]:
+    """Run once more, and undo what the first run did to the variables made in it.
+
+    They began to exist within that run, which may then have updated them (running statistics) or
+    set them once and for all (a build that assigns). Of those that no longer have the value they
+    were born with, a second run from that value changes the former and not the latter.
+    """
+    now = [value_of(variable) for variable, _ in made]
+    moved = [
+        (variable, born, value)
+        for (variable, born), value in zip(made, now, strict=True)
+        if not np.array_equal(born, value)
+    ]
+    set_for_good = moved
+    for variable, born, _ in moved:
+        variable.assign(born)
+    try:
+        state = [*state_of(obj), *(variable for variable, *_ in moved)]
+        with only_looking(state), tf.GradientTape() as tape:
+            run()
+            set_for_good = [
+                entry for entry in moved if np.array_equal(value_of(entry[0]), entry[1])
+            ]
     finally:
-        for variable, value in zip(variables, before, strict=True):
-            if not np.array_equal(tf.convert_to_tensor(variable).numpy(), value):
-                variable.assign(value)
+        for variable, _, value in set_for_good:
+            variable.assign(value)
+    return list(tape.watched_variables())
 
 
 def _check_strategy(variables) -> None:

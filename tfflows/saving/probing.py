@@ -1,11 +1,15 @@
 """Running a TFP object once on a made-up event, to learn shapes and to make lazy weights exist."""
 
-from collections.abc import Callable, Iterator
+import contextlib
+import random
+from collections.abc import Callable, Iterable, Iterator
 
+import keras
+import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-__all__ = ["first_that_runs", "made_up_events"]
+__all__ = ["first_that_runs", "made_up_events", "only_looking", "unchanged", "value_of"]
 
 
 def made_up_events(
@@ -63,3 +67,74 @@ def first_that_runs(function: Callable[[tf.Tensor], object], events: Iterator[tf
             if error is refusal:
                 raise
             refusal = error
+
+
+@contextlib.contextmanager
+def unchanged(variables: Iterable[tf.Variable | keras.Variable]) -> Iterator[None]:
+    """Give variables their values back at the end: a call may update running statistics.
+
+    Parameters
+    ----------
+    variables : iterable of tf.Variable or keras.Variable
+        Variables that exist.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> count = tf.Variable(1.0)
+    >>> with unchanged([count]):
+    ...     _ = count.assign_add(1.0)
+    >>> float(count)
+    1.0
+    """
+    variables = list(variables)
+    before = [value_of(variable) for variable in variables]
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, before, strict=True):
+            if not np.array_equal(value_of(variable), value):
+                variable.assign(value)
+
+
+@contextlib.contextmanager
+def only_looking(variables: Iterable[tf.Variable | keras.Variable]) -> Iterator[None]:
+    """Leave no trace: neither in variables nor in the global states of NumPy's and Python's draws.
+
+    Not for calls that make weights: the next network would draw the same ones. TensorFlow has no
+    public way to set back what its own stateful operations draw from.
+
+    Parameters
+    ----------
+    variables : iterable of tf.Variable or keras.Variable
+        What the calls meanwhile may change.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> np.random.seed(0)
+    >>> with only_looking([]):
+    ...     first = np.random.uniform()
+    >>> bool(first == np.random.uniform())
+    True
+    """
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    try:
+        with unchanged(variables):
+            yield
+    finally:
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
+
+
+def value_of(variable: tf.Variable | keras.Variable) -> np.ndarray:
+    """Return the value of a variable, also of one that a strategy spreads over replicas.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> value_of(tf.Variable([1, 2])).tolist()
+    [1, 2]
+    """
+    raw = variable.value if isinstance(variable, keras.Variable) else variable
+    return tf.convert_to_tensor(raw).numpy()

@@ -7,6 +7,7 @@ import tensorflow as tf
 __all__ = [
     "batch_stream",
     "block_stream",
+    "epoch_stream",
     "is_no_context",
     "no_context",
     "ordered_batches",
@@ -61,6 +62,35 @@ def batch_stream(arrays: tuple, batch_size: int, seed: int, shuffle: bool, first
         .map(_taker(arrays), tf.data.AUTOTUNE)
         .prefetch(tf.data.AUTOTUNE)
     )
+
+
+def epoch_stream(arrays: tuple, batch_size: int, seed: int, shuffle: bool, epoch, begun=(0, 0)):
+    """Return a dataset of the batches of that epoch of `batch_stream` which `epoch` names.
+
+    Keras opens it anew for each epoch, so that several batches in one call end with the epoch.
+
+    Parameters
+    ----------
+    arrays, batch_size, seed, shuffle
+        As for `batch_stream`.
+    epoch : tf.Variable
+        The number of the epoch, an int64.
+    begun : tuple of int
+        An epoch, and how many of its batches have been taken before.
+    """
+    rows = int(next(a for a in arrays if a is not None).shape[0])
+
+    def one_epoch(_):
+        number = epoch.read_value()
+        taken = tf.where(tf.equal(number, begun[0]), tf.constant(begun[1], tf.int64), 0)
+        order = tf.data.Dataset.from_tensor_slices(_order(rows, seed, number, shuffle))
+        return order.batch(batch_size).skip(taken)
+
+    stream = tf.data.Dataset.range(1).flat_map(one_epoch).map(_taker(arrays), tf.data.AUTOTUNE)
+    if not begun[1]:
+        steps = steps_in_epoch(rows, batch_size)
+        stream = stream.apply(tf.data.experimental.assert_cardinality(steps))
+    return stream.prefetch(tf.data.AUTOTUNE)
 
 
 def ordered_batches(arrays: tuple, batch_size: int):

@@ -42,16 +42,22 @@ def block_size(steps: int | None, most: int = BLOCK) -> int:
     return math.ceil(steps / math.ceil(steps / most))
 
 
+_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+
+
 def has_batch_hooks(callback) -> bool:
     """Whether a callback acts on single batches, so that steps must not be taken in blocks."""
     if getattr(callback, "follows_blocks", False):
         return False
-    hooks = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
-    kind = type(callback)
-    if kind is keras.callbacks.LambdaCallback:
-        return any(name in vars(callback) for name in hooks)
+    idle = [keras.callbacks.Callback]
+    # Training stops at a loss that is not a number in any case.
+    idle += [keras.callbacks.TerminateOnNaN]
+    if getattr(callback, "save_freq", None) == "epoch":
+        idle += [keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore]
     return any(
-        getattr(kind, name, None) is not getattr(keras.callbacks.Callback, name) for name in hooks
+        name in vars(callback)
+        or getattr(type(callback), name, None) not in [getattr(kind, name) for kind in idle]
+        for name in _HOOKS
     )
 
 
@@ -62,32 +68,43 @@ class Blocks:
     ----------
     model : Trainer
         The model, whose `train_step` takes one step.
-    arrays : tuple of tf.Tensor or None, optional
-        ``(x, context, sample_weight)`` that blocks of row numbers index; None if the blocks hold
-        the batches themselves.
+    indexed : bool
+        Whether blocks hold row numbers of `arrays`; otherwise they hold the batches themselves.
     jit_compile : bool
         Whether XLA compiles the program.
     may_fall_back : bool
         Whether to go on without XLA where a program cannot be compiled.
     halves : bool
         Whether XLA's program computes both halves of a batch at the same time.
+
+    Attributes
+    ----------
+    arrays : tuple of tf.Tensor or None
+        ``(x, context, sample_weight)`` of the current `fit`.
     """
 
-    def __init__(self, model, arrays, jit_compile: bool, may_fall_back: bool, halves: bool = False):
+    def __init__(self, model, indexed: bool, jit_compile: bool, may_fall_back: bool, halves: bool):
         self.model = model
-        self.arrays = arrays
+        self.arrays = None
+        self.indexed = indexed
         self.may_fall_back = may_fall_back
         self.halves = halves
+        self._made_of = (model, indexed, jit_compile, may_fall_back, halves)
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
         self.state = _State([*model.variables, *model.optimizer.variables])
         # What layers hold beside their weights is theirs: a statistic may well be infinite.
         self.watched = [*model.trainable_variables, *model.optimizer.variables]
+        self._parts = _parts(model)
         self.program = self._compile(jit_compile)
         self.tail_program = None
 
+    def is_made_of(self, *arguments) -> bool:
+        """Whether made anew of these arguments, and of the model as it is now, this is the same."""
+        return self._made_of == arguments and self._parts == _parts(self.model)
+
     def _compile(self, jit_compile):
-        take = self._rows if self.arrays is not None else self._batch
+        take = self._rows if self.indexed else self._batch
         guard = self.model.guard
         in_halves = self.halves and jit_compile
 
@@ -106,7 +123,7 @@ class Blocks:
             finite = all_finite(self.watched) & tf.logical_not(guard.tripped)
             return self.model.get_metrics_result(), taken, finite
 
-        return program
+        return _by_signature(program)
 
     @staticmethod
     def _rows(arrays, block, number):
@@ -128,10 +145,10 @@ class Blocks:
         """Take one block from `iterator`, train on it and return the logs."""
         element = next(iterator)
         tail = None
-        if self.arrays is None:
-            *block, count = element
-        else:
+        if self.indexed:
             *block, tail, count = element
+        else:
+            *block, count = element
         logs, finite = self._advance(self._run, tuple(block), count)
         if tail is not None and tail.shape[0] and finite:
             # A second compilation would cost more than this one step of each epoch does.
@@ -185,14 +202,51 @@ class Blocks:
         return logs, False
 
 
+def _by_signature(function):
+    """Return what calls a compiled function without TensorFlow's search for what fits arguments.
+
+    The search takes as long as a step of a small flow, and warns of many models as of retracing.
+    """
+    concrete = {}
+
+    def call(*arguments):
+        parts = tf.nest.flatten(arguments)
+        signature = tuple(None if part is None else (part.dtype, *part.shape) for part in parts)
+        if signature not in concrete:
+            concrete[signature] = function.get_concrete_function(*arguments)
+        return concrete[signature](*(part for part in parts if part is not None))
+
+    return call
+
+
+def _parts(model) -> list:
+    """Return what a program is compiled of, to compare: objects by identity, numbers by value."""
+    optimizer = model.optimizer
+    try:
+        settings = dict(optimizer.get_config())
+    except NotImplementedError:
+        return [object()]  # like no other
+    if isinstance(settings.get("learning_rate"), float):
+        del settings["learning_rate"]  # a variable's value, which programs read
+    objects = [optimizer, model.loss, *model.metrics, *model.weights, *optimizer.variables]
+    return [
+        repr(settings),
+        *map(id, objects),
+        len(model.weights),
+        *map(id, model.trainable_variables),
+    ]
+
+
 class _State:
     """The variables that a step changes, to look at and to set back."""
 
     def __init__(self, variables):
         self.variables = [getattr(variable, "value", variable) for variable in variables]
         # One call: a loop in Python over a small flow's variables takes as long as a step.
-        self.values = tf.function(
-            lambda: [variable.read_value() for variable in self.variables], autograph=False
+        self.values = _by_signature(
+            tf.function(
+                lambda: [variable.read_value() for variable in self.variables], autograph=False
+            )
         )
 
     def restore(self, values) -> None:

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfflows.training.replicas import over_replicas, replicas_in_sync
 
-__all__ = ["FiniteGuard", "Progress", "all_finite"]
+__all__ = ["FiniteGuard", "Progress", "all_finite", "batches_taken"]
 
 
 class Progress:
@@ -17,6 +17,12 @@ class Progress:
     def __init__(self):
         self.epoch = 0
         self.first_step = 0
+
+
+def batches_taken(optimizer) -> int:
+    """Return how many batches an optimizer has seen, also where it updates once for several."""
+    counts = [v for v in optimizer.variables if v.name == "iteration"]
+    return int((counts[0] if counts else optimizer.iterations).numpy())
 
 
 class FiniteGuard:
@@ -55,8 +61,18 @@ class FiniteGuard:
         finally:
             self.is_deferred = False
 
-    def take(self, loss, gradients, update) -> None:
-        """Run ``update(gradients)`` if all has been finite so far; remember if it was not."""
+    def take(self, loss, gradients, update, weights, state) -> None:
+        """Run ``update(gradients)`` if all has been finite so far; remember if it was not.
+
+        Parameters
+        ----------
+        loss, gradients
+            What must be finite before.
+        update : callable
+            Takes the gradients and changes the `state`.
+        weights, state : list of keras.Variable
+            What must be finite afterwards, and what is set back if it is not.
+        """
         if self.is_deferred:
             self._trip(tf.math.is_finite(loss))
             update(gradients)
@@ -71,10 +87,21 @@ class FiniteGuard:
             self._trip(finite)
             return
         self._trip(finite)
+        state = [getattr(variable, "value", variable) for variable in state]
 
         def run():
+            before = [variable.read_value() for variable in state]
             update(gradients)
-            return True
+            # Finite gradients, too, may become too large a step, or nothing over nothing.
+            finite = all_finite(weights)
+            self._trip(finite)
+
+            def go_back():
+                for variable, value in zip(state, before, strict=True):
+                    variable.assign(value)
+                return True
+
+            return tf.cond(finite, lambda: True, go_back)
 
         tf.cond(tf.logical_not(self.tripped), run, lambda: False)
 

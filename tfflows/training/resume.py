@@ -10,6 +10,7 @@ import keras
 
 from tfflows.training.callback_states import get_states, set_states, stateful
 from tfflows.training.checkpoint import read_checkpoint, write_checkpoint
+from tfflows.training.guard import batches_taken
 from tfflows.training.runs import differences
 
 __all__ = ["Position", "Resume"]
@@ -196,7 +197,7 @@ class Resume(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Write the file, if it is time or the end."""
         self._partial = self._found = None
-        self._first_step = int(self.model.optimizer.iterations.numpy())
+        self._first_step = batches_taken(self.model.optimizer)
         finished = self.model.stop_training or epoch + 1 >= self.params["epochs"]
         if finished or time.perf_counter() >= self._write_again:
             self._write(Position(epoch + 1), finished=bool(self.model.stop_training))

@@ -11,8 +11,9 @@ from tfflows.training.abreast import abreast, repays
 from tfflows.training.batches import is_no_context
 from tfflows.training.blocks import Blocks, has_batch_hooks
 from tfflows.training.fused_adam import one_update_per_weight
-from tfflows.training.guard import FiniteGuard, Progress
+from tfflows.training.guard import FiniteGuard, Progress, batches_taken
 from tfflows.training.replicas import over_replicas, replicas_in_sync
+from tfflows.training.symbolic import BuiltBySymbols
 
 __all__ = ["Trainer"]
 
@@ -20,7 +21,7 @@ __all__ = ["Trainer"]
 STEPS_THAT_REPAY_XLA = 1500
 
 
-class Trainer(keras.Model):
+class Trainer(BuiltBySymbols):
     """A model whose output is a log density and whose loss needs no targets.
 
     The second entry of a batch, Keras's targets, is the context. The loss is
@@ -65,11 +66,18 @@ class Trainer(keras.Model):
         TypeError
             If the optimizer is not one of Keras 3, or the loss is neither callable nor a loss.
         ValueError
-            If a loss or metric compares targets with predictions.
+            If a loss or metric compares targets with predictions, or if there are `loss_weights`.
         """
+        if kwargs.get("loss_weights") is not None:
+            raise ValueError(
+                f"loss_weights={kwargs['loss_weights']!r}: a density has one loss, and nothing to "
+                "weigh it against. Weigh rows by sample_weight, or scale the loss in one of your "
+                "own, f(y, log_prob)."
+            )
         optimizer = check_optimizer(optimizer)
         loss = check_loss(loss)
         metrics = [check_metric(m) for m in [*_listed(metrics), *_listed(weighted_metrics)]]
+        self.metrics_given = tuple(metrics)
         for metric in metrics:
             if isinstance(metric, BitsPerDimension) and metric.dimensions is None:
                 metric.dimensions = self.event_size
@@ -108,6 +116,14 @@ class Trainer(keras.Model):
 
     _pending_blocks = None
 
+    def forget_blocks(self) -> None:
+        """Make whatever comes next take single steps, unless `in_blocks` is called before."""
+        self._pending_blocks = None
+        if self._auto_steps:
+            self.steps_per_execution = 1
+        if isinstance(self.train_function, Blocks):
+            self.train_function.arrays = None
+
     def in_blocks(
         self, arrays, block: int, rows: int, steps: int | None, resumes: bool = False
     ) -> None:
@@ -126,7 +142,13 @@ class Trainer(keras.Model):
             and self.row_by_row
             and repays(self.count_params(), rows, steps)
         )
-        self._pending_blocks = _Pending(Blocks(self, arrays, jit_compile, self._auto_jit, halves))
+        made = (self, arrays is not None, jit_compile, self._auto_jit, halves)
+        blocks = self.train_function
+        # A program that stands for the same training is not compiled again.
+        if not isinstance(blocks, Blocks) or not blocks.is_made_of(*made):
+            blocks = Blocks(*made)
+        blocks.arrays = arrays
+        self._pending_blocks = _Pending(blocks)
         self.steps_per_execution = block
 
     _in_halves = False
@@ -150,26 +172,50 @@ class Trainer(keras.Model):
         return False
 
     def depends_on_batch(self, x, context=None) -> bool:
-        """Whether the loss of a batch is more than that of its rows, which filling would change.
+        """Whether the loss of a batch may be more than that of its rows, which filling changes.
 
         Copies of a row that have no weight change neither the densities of others nor what random
-        layers are. Halving asks for more: see `row_by_row`.
+        layers are, nor weighted means. What else a loss, a metric or a method written by somebody
+        else makes of them is not known. Halving asks for more: see `row_by_row`.
+
+        Parameters
+        ----------
+        x, context : tf.Tensor
+            A batch to look at the model with; it changes nothing.
         """
+        if not self._is_own("compute_loss", "compute_metrics", "row_losses"):
+            return True
+        mine = [self.loss, *(self.metrics_given or ())]
+        if not all(_module(thing).startswith("tfflows.") for thing in mine):
+            return True
+        self(x, context=context)  # whatever is built with the first call
+        state = [variable.value for variable in self.non_trainable_variables]
+        before = [value.read_value() for value in state]
         self(x, context=context, training=True)
+        for value, then in zip(state, before, strict=True):
+            value.assign(then)
         statistics = ("moving_mean", "moving_variance")
         return bool(self.losses) or any(v.name in statistics for v in self.non_trainable_variables)
 
+    def _is_own(self, *methods) -> bool:
+        """Whether these methods are the package's or Keras's."""
+        modules = [getattr(type(self), name).__module__ for name in methods]
+        return all(module.split(".")[0] in ("tfflows", "keras") for module in modules)
+
     def takes_blocks(self, callbacks) -> bool:
-        """Whether steps may be taken in blocks: nothing wants to see single ones."""
-        with self.distribute_strategy.scope():
-            # Also with one replica Keras then looks into batches, and would find blocks.
-            distributed = tf.distribute.has_strategy()
+        """Whether steps may be taken in blocks: nothing wants to see or to take single ones."""
         return (
             self._auto_steps
+            and self._is_own("train_step")
             and not self.run_eagerly
-            and not distributed
+            and not self._is_distributed()
             and not any(has_batch_hooks(callback) for callback in callbacks)
         )
+
+    def _is_distributed(self) -> bool:
+        """Whether Keras looks into batches to share them out, be it among one replica."""
+        with self.distribute_strategy.scope():
+            return tf.distribute.has_strategy()
 
     @property
     def guard(self) -> FiniteGuard:
@@ -204,6 +250,11 @@ class Trainer(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Return the weighted mean loss over all replicas, with the losses that layers add."""
         rows = self.row_losses(y, y_pred)
+        if sample_weight is not None and len(sample_weight.shape) != len(rows.shape):
+            raise ValueError(
+                "sample_weight must have one weight for each row, a shape like that of the log "
+                f"densities, {tuple(rows.shape)}; got shape {tuple(sample_weight.shape)}."
+            )
         replicas = replicas_in_sync()
         if replicas == 1:
             total = weighted_mean(rows, sample_weight)
@@ -236,7 +287,8 @@ class Trainer(keras.Model):
             with one_update_per_weight(self.optimizer, variables):
                 self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
 
-        self.guard.take(loss, tape.gradient(scaled, variables), update)
+        state = [*variables, *self.optimizer.variables]
+        self.guard.take(loss, tape.gradient(scaled, variables), update, variables, state)
         return self._track(x, context, log_prob, weight, loss * replicas_in_sync())
 
     def _scores(self, x, context):
@@ -293,7 +345,7 @@ class Trainer(keras.Model):
     def stopped_by_guard(self):
         """Raise a FloatingPointError that says where training met a value that is not finite."""
         self.guard.reset()
-        step = int(self.optimizer.iterations.numpy()) - self.progress.first_step
+        step = batches_taken(self.optimizer) - self.progress.first_step
         raise FloatingPointError(
             f"the loss or its gradient became non-finite in epoch {self.progress.epoch + 1}, batch "
             f"{step + 1}. The weights from before that batch are kept. " + self.explain_non_finite()
