@@ -139,6 +139,8 @@ def test_batches_of_the_parts_of_the_package_are_filled(table):
     flow = tfflows.NSF(2, 1, transforms=1, hidden_units=(8,), dropout=0.1)
     flow.compile(metrics=[tfflows.metrics.BitsPerDimension()])
     assert not flow.depends_on_batch(x, context)
+    names = [variable.path for metric in flow.metrics for variable in metric.variables]
+    assert len(names) == len(set(names))
 
 
 def test_looking_for_what_depends_on_batches_leaves_no_trace(table):

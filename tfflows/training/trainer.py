@@ -77,7 +77,7 @@ class Trainer(BuiltBySymbols):
         optimizer = check_optimizer(optimizer)
         loss = check_loss(loss)
         metrics = [check_metric(m) for m in [*_listed(metrics), *_listed(weighted_metrics)]]
-        self.metrics_given = tuple(metrics)
+        self._judges = _Opaque((loss, *metrics))
         for metric in metrics:
             if isinstance(metric, BitsPerDimension) and metric.dimensions is None:
                 metric.dimensions = self.event_size
@@ -148,7 +148,7 @@ class Trainer(BuiltBySymbols):
         if not isinstance(blocks, Blocks) or not blocks.is_made_of(*made):
             blocks = Blocks(*made)
         blocks.arrays = arrays
-        self._pending_blocks = _Pending(blocks)
+        self._pending_blocks = _Opaque(blocks)
         self.steps_per_execution = block
 
     _in_halves = False
@@ -185,8 +185,7 @@ class Trainer(BuiltBySymbols):
         """
         if not self._is_own("compute_loss", "compute_metrics", "row_losses"):
             return True
-        mine = [self.loss, *(self.metrics_given or ())]
-        if not all(_module(thing).startswith("tfflows.") for thing in mine):
+        if not all(_module(judge).startswith("tfflows.") for judge in self._judges.content):
             return True
         self(x, context=context)  # whatever is built with the first call
         state = [variable.value for variable in self.non_trainable_variables]
@@ -322,7 +321,7 @@ class Trainer(BuiltBySymbols):
         if self._pending_blocks is not None:
             # Keras has taken its stride from `steps_per_execution` by now; validation keeps 1.
             self.steps_per_execution = 1
-            self.train_function = self._pending_blocks.blocks
+            self.train_function = self._pending_blocks.content
             self._pending_blocks = None
             return self.train_function
         if isinstance(self.train_function, Blocks):
@@ -356,13 +355,13 @@ class Trainer(BuiltBySymbols):
         return "Try a smaller learning rate or gradient clipping (clipnorm)."
 
 
-class _Pending:
-    """The compiled loop that the next `fit` will use; opaque to Keras's tracking."""
+class _Opaque:
+    """What Keras is not to track as a part of the model: it would be saved, or counted twice."""
 
-    __slots__ = ("blocks",)
+    __slots__ = ("content",)
 
-    def __init__(self, blocks):
-        self.blocks = blocks
+    def __init__(self, content):
+        self.content = content
 
 
 def unpack(data) -> tuple:
