@@ -87,7 +87,7 @@ class Level:
         return (1 + lower) / (self.rows + 1)
 
     def _score(self, x, context):
-        with only_looking(self._model.variables):
+        with only_looking(self._model.non_trainable_variables):
             scores = self._model.log_prob(x, context).numpy()
         # A density that is not a number is the least likely of all.
         return np.where(np.isnan(scores), -np.inf, scores)
@@ -107,7 +107,7 @@ def level(model, alpha: float, calibration, context=None) -> Level:
             raise ValueError("give calibration=x with context=c, or calibration=(x, c).")
         calibration, context = calibration
     x, context, _ = check_table(model, calibration, context, None, "calibration")
-    with only_looking(model.variables):
+    with only_looking(model.non_trainable_variables):
         scores = model.log_prob(x, context).numpy()
     if np.isnan(scores).any():
         raise ValueError(

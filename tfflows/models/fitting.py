@@ -137,10 +137,10 @@ validation_batch_size, validation_freq
             "validation_steps": validation_steps,
             "validation_freq": validation_freq,
         }
+        evaluated = validation_batch_size or self._evaluated_rows(batch_size, validation_steps)
         # Before anything is made ready for training.
         if validation_data is not None:
-            size = validation_batch_size or self._evaluated_rows(batch_size, validation_steps)
-            validation_data = self._held_out(validation_data, size)
+            validation_data = self._held_out(validation_data, evaluated)
         if is_stream(x):
             if context is not None or y is not None or sample_weight is not None:
                 raise ValueError(
@@ -185,8 +185,7 @@ validation_batch_size, validation_freq
             data = check_table(self, x, _one_of(y, context), sample_weight, "x", whole=True)
             if validation_split and validation_data is None:
                 data, held_out = split_rows(data, validation_split, seed_of_split)
-                size = validation_batch_size or self._evaluated_rows(batch_size, validation_steps)
-                validation_data = self._held_out(held_out, size)
+                validation_data = self._held_out(held_out, evaluated)
             at = Position(initial_epoch)
             if resume is not None:
                 at = self._resumed(resume, run, drawn, sum_of(*data), callbacks, at, epochs)

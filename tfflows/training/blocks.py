@@ -49,9 +49,8 @@ def has_batch_hooks(callback) -> bool:
     """Whether a callback acts on single batches, so that steps must not be taken in blocks."""
     if getattr(callback, "follows_blocks", False):
         return False
-    idle = [keras.callbacks.Callback]
     # Training stops at a loss that is not a number in any case.
-    idle += [keras.callbacks.TerminateOnNaN]
+    idle = [keras.callbacks.Callback, keras.callbacks.TerminateOnNaN]
     if getattr(callback, "save_freq", None) == "epoch":
         idle += [keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore]
     return any(

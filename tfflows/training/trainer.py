@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfflows.losses import NegativeLogLikelihood, weighted_mean, weighted_sum
 from tfflows.metrics import BitsPerDimension
+from tfflows.saving.probing import only_looking
 from tfflows.training.abreast import abreast, repays
 from tfflows.training.batches import is_no_context
 from tfflows.training.blocks import Blocks, has_batch_hooks
@@ -188,11 +189,8 @@ class Trainer(BuiltBySymbols):
         if not all(_module(judge).startswith("tfflows.") for judge in self._judges.content):
             return True
         self(x, context=context)  # whatever is built with the first call
-        state = [variable.value for variable in self.non_trainable_variables]
-        before = [value.read_value() for value in state]
-        self(x, context=context, training=True)
-        for value, then in zip(state, before, strict=True):
-            value.assign(then)
+        with only_looking(self.non_trainable_variables):
+            self(x, context=context, training=True)
         statistics = ("moving_mean", "moving_variance")
         return bool(self.losses) or any(v.name in statistics for v in self.non_trainable_variables)
 
