@@ -10,7 +10,7 @@ from tensorflow_probability import distributions as tfd
 
 import tfflows
 from tfflows import layers, univariates
-from tfflows.models import door
+from tfflows.inputs import validation
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ class TestNumbers:
         np.testing.assert_array_equal(flow.log_prob([[1, 2, 3]]), expected)
 
     def test_float64_warns_once(self, flow, monkeypatch):
-        monkeypatch.setattr(door, "_WARNED", set())
+        monkeypatch.setattr(validation, "_WARNED", set())
         with pytest.warns(UserWarning, match="x is float64 and this model computes in float32"):
             flow.log_prob(np.zeros([4, 3]))
         with warnings.catch_warnings():

@@ -14,7 +14,7 @@ from tfflows.diagnostics import (
 )
 from tfflows.diagnostics.report import Report
 from tfflows.diagnostics.study import Study
-from tfflows.models.tables import check_table
+from tfflows.inputs.arrays import check_table
 from tfflows.saving.probing import only_looking
 
 __all__ = ["check"]

@@ -9,7 +9,7 @@ from tensorflow_probability import distributions as tfd
 from tfflows import bijectors, layers
 from tfflows.diagnostics.anatomy import Anatomy, core_of, is_a
 from tfflows.distributions import StandardNormal
-from tfflows.models.tables import check_table
+from tfflows.inputs.arrays import check_table
 from tfflows.saving.probing import only_looking
 
 __all__ = ["Explanation", "explain"]

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from tfflows.models.tables import check_table
+from tfflows.inputs.arrays import check_table
 from tfflows.saving.probing import only_looking
 
 __all__ = ["Level", "level"]

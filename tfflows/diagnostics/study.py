@@ -18,7 +18,7 @@ class Study:
     model : DensityModel
         The model.
     x, context : np.ndarray
-        Held-out rows, already checked by the model's door.
+        Held-out rows, already checked by the model's validation.
     train, train_context : np.ndarray or None
         Rows that it was fitted to.
     seed : int

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfflows.models import door
+from tfflows.inputs import validation
 from tfflows.models.fitting import Fitting
 from tfflows.models.looking import Looking
 from tfflows.training.abreast import abreast
@@ -67,9 +67,9 @@ class DensityModel(Looking, Fitting):
                 "mixed_float16 loses the small numbers that log-determinants are made of; use "
                 '"mixed_bfloat16", which keeps them in float32, or "float32".'
             )
-        self.event_shape = door.as_shape(event_shape, "event_shape")
+        self.event_shape = validation.as_shape(event_shape, "event_shape")
         self.context_shape = (
-            None if context_shape is None else door.as_shape(context_shape, "context_shape")
+            None if context_shape is None else validation.as_shape(context_shape, "context_shape")
         )
         self._programs = _Programs()
 
@@ -135,26 +135,26 @@ class DensityModel(Looking, Fitting):
             return tf.zeros(tf.shape(x)[: x.shape.rank - len(self.event_shape)], x.dtype)
         context = self._context(context)
         x = self._event(x)
-        door.check_pair(x, context, self.event_shape, self.context_shape)
+        validation.check_pair(x, context, self.event_shape, self.context_shape)
         return self._log_density(x, context)
 
     def compute_output_shape(self, x_shape, context_shape=None):
         """Return the batch shape of the events."""
         if x_shape and isinstance(x_shape[0], (tuple, list)):
             x_shape, context_shape = x_shape
-        door.check_event_shape(tuple(x_shape), self.event_shape)
-        door.check_context_shape(
+        validation.check_event_shape(tuple(x_shape), self.event_shape)
+        validation.check_context_shape(
             None if context_shape is None else tuple(context_shape), self.context_shape
         )
         batch = x_shape[: len(x_shape) - len(self.event_shape)]
         return tuple(batch)
 
     def _event(self, x, what="x"):
-        x = door.check_event(x, self.event_shape, self.variable_dtype, what)
+        x = validation.check_event(x, self.event_shape, self.variable_dtype, what)
         return tf.cast(x, self.variable_dtype)
 
     def _context(self, context):
-        context = door.check_context(context, self.context_shape, self.variable_dtype)
+        context = validation.check_context(context, self.context_shape, self.variable_dtype)
         return None if context is None else tf.cast(context, self.variable_dtype)
 
     def _log_density(self, x, context):
@@ -246,8 +246,8 @@ class DensityModel(Looking, Fitting):
 
     def _draw(self, name, function, shape, seed, context):
         self.build()
-        shape = door.check_sample_shape(shape)
-        seed = door.check_seed(seed)
+        shape = validation.check_sample_shape(shape)
+        seed = validation.check_seed(seed)
         context = self._context(context)
         # A number of events, so that another shape of them means neither another trace nor others.
         if isinstance(shape, tuple):
@@ -295,9 +295,9 @@ class DensityModel(Looking, Fitting):
     ):
         self.build()
         event_shape = self.event_shape if event_shape is None else event_shape
-        x = door.check_event(x, event_shape, self.variable_dtype, what)
-        context = door.check_context(context, self.context_shape, self.variable_dtype)
-        door.check_pair(x, context, event_shape, self.context_shape)
+        x = validation.check_event(x, event_shape, self.variable_dtype, what)
+        context = validation.check_context(context, self.context_shape, self.variable_dtype)
+        validation.check_pair(x, context, event_shape, self.context_shape)
         if not tf.executing_eagerly():
             return function(self._cast(x), self._cast(context))
         if batch_size is not None and batch_size < 1:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfflows.inputs.arrays import check_table, split_rows
 from tfflows.models.keeping import Keeping
 from tfflows.models.streams import (
     advanced,
@@ -16,7 +17,6 @@ from tfflows.models.streams import (
     is_stream,
     steps_of_stream,
 )
-from tfflows.models.tables import check_table, split_rows
 from tfflows.training.batches import (
     batch_stream,
     block_stream,

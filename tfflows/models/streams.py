@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfflows.models import door
+from tfflows.inputs import validation
 from tfflows.training.batches import no_context
 from tfflows.training.trainer import unpack
 
@@ -84,7 +84,7 @@ def checked_stream(model, dataset):
             if len(element) > 2:
                 out = [x, no_context(x), tf.cast(element[2], dtype)]
         else:
-            context = door.check_context(element[1], model.context_shape, dtype)
+            context = validation.check_context(element[1], model.context_shape, dtype)
             checks.append(_assert_finite(context, "context", number))
             out = [x, context, *(tf.cast(w, dtype) for w in element[2:])]
         if len(element) > 2:
@@ -207,7 +207,7 @@ def _check_weight_spec(spec, x_spec) -> None:
         raise ValueError(
             "sample_weight must have one weight for each row of x, shape "
             f"({'batch' if rows is None else rows},); the dataset yields weights of shape "
-            f"{tuple(spec.shape)}.{door.hint_of_weight(spec.shape.rank)}"
+            f"{tuple(spec.shape)}.{validation.hint_of_weight(spec.shape.rank)}"
         )
 
 
@@ -227,7 +227,7 @@ def _assert_weights(weight, rows, number) -> list:
             given,
             comma,
             tf.strings.format(") in batch {}.", number),
-            tf.where(tf.equal(tf.rank(weight), 1), "", door.hint_of_weight(2)),
+            tf.where(tf.equal(tf.rank(weight), 1), "", validation.hint_of_weight(2)),
         ]
     )
     flat = tf.reshape(weight, [-1])
@@ -304,7 +304,7 @@ def _checked_batch(batch, number: int):
     """Return a batch of a generator or PyDataset, or raise a ValueError if its weights misfit."""
     if isinstance(batch, (tuple, list)) and len(batch) == 3 and batch[2] is not None:
         try:
-            door.check_weight(batch[2], len(batch[0]), number)
+            validation.check_weight(batch[2], len(batch[0]), number)
         except (ValueError, TypeError) as error:
             raise ValueError(_MARK + str(error)) from None
     return batch

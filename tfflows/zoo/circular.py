@@ -6,7 +6,7 @@ import keras
 
 from tfflows import layers, univariates
 from tfflows.distributions import CircularUniform
-from tfflows.models.door import as_shape
+from tfflows.inputs.validation import as_shape
 from tfflows.models.flow import Flow
 from tfflows.zoo.compose import autoregressive, couplings
 

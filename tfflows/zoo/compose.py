@@ -3,7 +3,7 @@
 import math
 
 from tfflows import layers
-from tfflows.models import door
+from tfflows.inputs import validation
 
 __all__ = ["autoregressive", "couplings", "event_size", "linear_map"]
 
@@ -111,4 +111,4 @@ def event_size(event_shape, transforms) -> int:
     """Return the number of coordinates of an event, and check the number of transforms."""
     if transforms < 1:
         raise ValueError(f"transforms must be at least 1; got {transforms}.")
-    return math.prod(door.as_shape(event_shape, "event_shape"))
+    return math.prod(validation.as_shape(event_shape, "event_shape"))

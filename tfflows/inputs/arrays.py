@@ -1,10 +1,10 @@
-"""Tables: arrays of events, contexts and weights, checked row by row."""
+"""Arrays of events, contexts and weights, checked row by row."""
 
 import warnings
 
 import numpy as np
 
-from tfflows.models import door
+from tfflows.inputs import validation
 
 __all__ = ["check_table", "split_rows"]
 
@@ -26,7 +26,7 @@ def check_table(model, x, context, sample_weight, what: str = "x", whole: bool =
     if x is None:
         return None, None, None
     dtype = model.variable_dtype
-    x = _array(door.check_event(x, model.event_shape, dtype, what), dtype)
+    x = _array(validation.check_event(x, model.event_shape, dtype, what), dtype)
     if x.ndim == len(model.event_shape):
         raise ValueError(
             f"{what} must be a table of events, shape (N, {_inner(model.event_shape)}); got one "
@@ -46,7 +46,7 @@ def check_table(model, x, context, sample_weight, what: str = "x", whole: bool =
             )
         context = None
     if model.context_shape is not None:
-        context = _array(door.check_context(context, model.context_shape, dtype), dtype)
+        context = _array(validation.check_context(context, model.context_shape, dtype), dtype)
         if context.ndim == len(model.context_shape):
             context = np.broadcast_to(context, (len(x), *model.context_shape))
         if len(context) == 1 and len(x) > 1:
@@ -56,9 +56,9 @@ def check_table(model, x, context, sample_weight, what: str = "x", whole: bool =
                 f"x has {len(x)} rows and context has {len(context)}: give one context for "
                 "each event, or a single one for all."
             )
-        door.check_finite(context, "context")
-    door.check_finite(x, what)
-    weight = door.check_weight(sample_weight, len(x))
+        validation.check_finite(context, "context")
+    validation.check_finite(x, what)
+    weight = validation.check_weight(sample_weight, len(x))
     if whole:
         if len(x) == 0:
             raise ValueError(f"{what} has no rows.")

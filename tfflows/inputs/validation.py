@@ -1,4 +1,4 @@
-"""The door: every input of a person is cast and checked here, once."""
+"""Shapes, types, seeds and values of what people hand over, checked once at the entrance."""
 
 import operator
 import warnings
