@@ -354,7 +354,7 @@ def test_an_interrupted_fit_goes_on_to_the_same_weights(tmp_path, monkeypatch, c
     argv = ["fit", "moons", "--rows", "3000", *SMALL, "--batch-size", "16"]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     # Blocks short enough that an epoch has several, as a large flow's.
-    monkeypatch.setattr("tfflows.models.fitting.longest_block", lambda *sizes: 64)
+    monkeypatch.setattr("tfflows.training.feeds.longest_stride", lambda *sizes: 64)
     assert main([*argv, "--out", str(whole), "--resume"]) == 0
     fit = tfflows.Flow.fit
 

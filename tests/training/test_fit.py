@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 import tfflows
-from tfflows.training.batches import batch_stream, block_stream
-from tfflows.training.blocks import block_size, longest_block
+from tfflows.training.feeds import Rows, row_order
+from tfflows.training.multi_step import longest_stride, stride
 
 ROWS, BATCH = 230, 32  # a ragged last batch of 6
 
@@ -68,9 +68,8 @@ def test_the_steps_are_those_of_a_hand_written_loop(table):
     flow = build()
     flow.adapt(x, context, weight)
     optimizer = keras.optimizers.Adam(1e-2)
-    stream = iter(batch_stream(tuple(map(tf.constant, table)), BATCH, 3, True))
-    for _ in range(2 * 8):
-        events, given, w = next(stream)
+    rows = Rows(table, BATCH, lambda epoch: row_order(ROWS, 3, epoch, True))
+    for events, given, w in rows.open(0, 0).concatenate(rows.open(1, 0)):
         with tf.GradientTape() as tape:
             loss = -tf.reduce_sum(w * flow.log_prob(events, given)) / tf.reduce_sum(w)
         variables = flow.trainable_variables
@@ -145,19 +144,16 @@ def test_a_streamed_dataset_takes_the_same_steps(table, weighted):
 
 def test_every_row_comes_once_an_epoch_in_a_new_order():
     order = []
-    stream = iter(block_stream(ROWS, BATCH, 3, 5, True))
-    for _ in range(2):
-        epoch = []
-        for _ in range(3):
-            index, real, _, count = next(stream)
-            epoch.append(index.numpy()[real.numpy() > 0])
-            assert int(count) == 3 if len(epoch) < 3 else 2
-        order.append(np.concatenate(epoch))
+    rows = Rows((np.zeros([ROWS, 2]), None, None), BATCH, lambda e: row_order(ROWS, 5, e, True))
+    for epoch in range(2):
+        index, tail = rows.index(epoch)
+        assert index.shape == (7, BATCH)
+        order.append(np.concatenate([np.ravel(index), tail]))
     for epoch in order:
         np.testing.assert_array_equal(np.sort(epoch), np.arange(ROWS))
     assert (order[0] != order[1]).mean() > 0.9
-    again = next(iter(block_stream(ROWS, BATCH, 3, 5, True, first_epoch=1)))[0]
-    np.testing.assert_array_equal(again.numpy().ravel(), order[1][: 3 * BATCH])
+    again = Rows((np.zeros([ROWS, 2]), None, None), BATCH, rows.order, first_epoch=1)
+    np.testing.assert_array_equal(np.ravel(again.index(0)[0]), order[1][: 7 * BATCH])
 
 
 @pytest.mark.parametrize(
@@ -183,12 +179,12 @@ def test_a_long_dataset_is_trained_on_to_its_end(table, batches, steps_per_epoch
 
 
 def test_blocks_share_an_epoch_evenly():
-    assert [block_size(n) for n in (1, 39, 64, 65, 313)] == [1, 39, 64, 33, 63]
-    assert [block_size(n, 256) for n in (39, 256, 257)] == [39, 256, 129]
+    assert [stride(n) for n in (1, 39, 64, 65, 313)] == [1, 39, 64, 33, 63]
+    assert [stride(n, 256) for n in (39, 256, 257)] == [39, 256, 129]
 
 
 def test_blocks_of_small_flows_are_longer():
-    assert longest_block(weights=50_000, batch_size=32) > longest_block(400_000, 256)
+    assert longest_stride(weights=50_000, batch_size=32) > longest_stride(400_000, 256)
 
 
 def test_callbacks_with_batch_hooks_see_every_batch(table):

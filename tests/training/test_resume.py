@@ -10,8 +10,8 @@ import tensorflow as tf
 
 import tfflows
 from tfflows.training import Resume
-from tfflows.training.blocks import BLOCK
 from tfflows.training.checkpoint import read_checkpoint, write_checkpoint
+from tfflows.training.multi_step import LONGEST
 
 from .killed import kills
 
@@ -22,7 +22,7 @@ HELD = np.random.default_rng(1).normal(size=(100, 2)).astype("float32")
 
 @pytest.fixture(autouse=True)
 def blocks_as_of_a_large_flow(monkeypatch):
-    monkeypatch.setattr("tfflows.models.fitting.longest_block", lambda *sizes: BLOCK)
+    monkeypatch.setattr("tfflows.training.feeds.longest_stride", lambda *sizes: LONGEST)
 
 
 class Interrupted(Exception):

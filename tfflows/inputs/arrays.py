@@ -6,7 +6,7 @@ import numpy as np
 
 from tfflows.inputs import validation
 
-__all__ = ["check_table", "split_rows"]
+__all__ = ["check_steps", "check_table", "chunks", "split_rows"]
 
 
 def check_table(model, x, context, sample_weight, what: str = "x", whole: bool = False):
@@ -66,6 +66,43 @@ def check_table(model, x, context, sample_weight, what: str = "x", whole: bool =
     return x, context, weight
 
 
+def check_steps(model, context, sample_weight, steps_per_epoch) -> tuple:
+    """Return ``(None, context, None)`` for training without events.
+
+    Raises
+    ------
+    ValueError
+        If the loss of the model needs events, weights are given for none, a context is missing or
+        not wanted, or nothing says how many steps an epoch has.
+    """
+    if model.loss.needs_data:
+        raise ValueError(
+            f"fit needs events x: the loss {model.loss.name!r} is computed from data. A loss that "
+            "draws, such as tfflows.losses.ReverseKL, needs none."
+        )
+    if sample_weight is not None:
+        raise ValueError("sample_weight weighs rows of x, and fit was given no x. Drop it.")
+    context = validation.check_context(context, model.context_shape, model.variable_dtype)
+    if context is None:
+        if steps_per_epoch is None:
+            raise ValueError(
+                "without data an epoch has no end: pass steps_per_epoch=..., the number of steps."
+            )
+        return None, None, None
+    context = _array(context, model.variable_dtype)
+    if context.ndim == len(model.context_shape):
+        context = context[np.newaxis]
+    validation.check_finite(context, "context")
+    return None, context, None
+
+
+def chunks(x, context=None, size: int = 65536):
+    """Yield slices of the rows of a table, and the contexts that belong to them."""
+    for start in range(0, len(x), size):
+        rows = slice(start, min(start + size, len(x)))
+        yield rows, None if context is None else context[rows]
+
+
 def _array(value, dtype) -> np.ndarray:
     return np.asarray(value).astype(dtype, copy=False)
 
@@ -110,5 +147,5 @@ def _check_spread(x, what) -> None:
             f"coordinate {', '.join(map(str, few[:10]))} of {what} takes few distinct values, and "
             "a continuous density will spike there. Adding uniform noise of one step "
             "(dequantization) is the usual cure.",
-            stacklevel=4,
+            stacklevel=5,
         )

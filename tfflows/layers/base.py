@@ -128,6 +128,9 @@ class BijectorLayer(keras.layers.Layer):
             Non-negative weights, ``[N]``.
         """
 
+    def keep_start(self) -> None:
+        """Count as adapted without data, at the start; most layers wait for none."""
+
     def __call__(self, x, context=None, **kwargs):
         """Map data to latent, building the layer for the shapes it sees if that is still due."""
         if not self.built:

@@ -27,6 +27,10 @@ class _FromData(BijectorLayer):
         """Whether the layer still waits for `adapt` to see data."""
         return not bool(self.adapted.numpy())
 
+    def keep_start(self):
+        """Stay the identity, and wait for no data."""
+        self.adapted.assign(1.0)
+
 
 @keras.saving.register_keras_serializable(package="tfflows")
 class Standardize(_FromData):

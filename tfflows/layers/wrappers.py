@@ -159,6 +159,10 @@ class Unconditional(_Wrapper):
         """Whether the inner layer still waits for data."""
         return self.layer.needs_adapt
 
+    def keep_start(self):
+        """Let the inner layer stay at its start."""
+        self.layer.keep_start()
+
     def adapt(self, x, context=None, sample_weight=None):
         """Adapt the inner layer."""
         self.layer.adapt(x, None, sample_weight)

@@ -8,9 +8,12 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfflows.inputs import validation
-from tfflows.models.fitting import Fitting
+from tfflows.inputs.datasets import raising_value_errors
+from tfflows.models.keeping import Keeping
 from tfflows.models.looking import Looking
+from tfflows.training import adaptation, compilation, finiteness, loop, step
 from tfflows.training.abreast import abreast
+from tfflows.training.evaluate import evaluate
 
 __all__ = ["DensityModel"]
 
@@ -22,7 +25,7 @@ _ROWS_FOR_HALVES = 4096
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
-class DensityModel(Looking, Fitting):
+class DensityModel(Looking, Keeping):
     r"""A Keras model of a probability density, given a context or not.
 
     A subclass implements ``distribution(context=None)``; the forward pass of the model is
@@ -127,12 +130,9 @@ class DensityModel(Looking, Fitting):
         self.build()
         super().load_weights(filepath, **kwargs)
 
-    def call(self, x, context=None, training=None):
+    def call(self, x, context=None, training=None, seed=None):
         """Return the log density of `x`, which may be the pair ``(x, context)``."""
         x, context = _split(x, context)
-        if self.asks_for_shapes and context is None:
-            x = self._event(x)
-            return tf.zeros(tf.shape(x)[: x.shape.rank - len(self.event_shape)], x.dtype)
         context = self._context(context)
         x = self._event(x)
         validation.check_pair(x, context, self.event_shape, self.context_shape)
@@ -162,6 +162,329 @@ class DensityModel(Looking, Fitting):
         # Outside the support nothing moves the density, neither the point nor a weight.
         nothing = tf.constant(-math.inf, log_prob.dtype)
         return tf.where(tf.equal(log_prob, nothing), nothing, log_prob)
+
+    exact = True
+
+    # training
+
+    def compile(
+        self,
+        optimizer="adam",
+        loss=None,
+        metrics=None,
+        *,
+        weighted_metrics=None,
+        loss_weights=None,
+        run_eagerly: bool = False,
+        steps_per_execution="auto",
+        jit_compile="auto",
+        **kwargs,
+    ) -> None:
+        """Configure training.
+
+        Parameters
+        ----------
+        optimizer : str or keras.optimizers.Optimizer
+            A Keras 3 optimizer.
+        loss : tfflows.losses.Loss or callable, optional
+            By default the negative log-likelihood. Keras's ``f(y, log_prob)`` returns one value for
+            each row; y is the context.
+        metrics, weighted_metrics : list, optional
+            tfflows metrics, your own Keras metrics, or callables ``f(y, log_prob)`` that return one
+            value for each row. All are weighted by the sample weights.
+        loss_weights
+            Refused: there is one loss.
+        run_eagerly : bool
+            Run step by step in Python, to debug.
+        steps_per_execution : "auto" or int
+            Batches in one call of the compiled program; "auto" chooses.
+        jit_compile : "auto" or bool
+            Whether XLA compiles the program.
+        **kwargs
+            Keras's own further arguments.
+
+        Raises
+        ------
+        TypeError
+            If the optimizer is not one of Keras 3, or the loss is neither callable nor a loss.
+        ValueError
+            If a loss or metric compares targets with predictions, or if there are `loss_weights`.
+        """
+        metrics = [*_listed(metrics), *_listed(weighted_metrics)]
+        used, metrics = compilation.check_arguments(
+            self, optimizer, loss, metrics, steps_per_execution, loss_weights
+        )
+        auto_steps = steps_per_execution == "auto"
+        super().compile(
+            optimizer=optimizer,
+            weighted_metrics=metrics or None,
+            run_eagerly=run_eagerly,
+            steps_per_execution=1 if auto_steps else steps_per_execution,
+            jit_compile=jit_compile,
+            **kwargs,
+        )
+        self.loss = used
+        self.training_state = compilation.make_state(self, auto_steps, jit_compile == "auto")
+
+    def get_compile_config(self):
+        """Return the arguments of `compile`."""
+        config = super().get_compile_config()
+        if config:
+            state = self.training_state
+            config["loss"] = keras.saving.serialize_keras_object(
+                getattr(self.loss, "function", self.loss)
+            )
+            config["steps_per_execution"] = "auto" if state.auto_steps else self.steps_per_execution
+            config["jit_compile"] = "auto" if state.auto_jit else self.jit_compile
+        return config
+
+    def compile_from_config(self, config):
+        """Compile as `get_compile_config` describes."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.optimizer is not None and self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose="auto",
+        callbacks=None,
+        validation_split: float = 0.0,
+        validation_data=None,
+        shuffle: bool = True,
+        class_weight=None,
+        sample_weight=None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq=1,
+        *,
+        context=None,
+        seed: int | None = None,
+    ) -> keras.callbacks.History:
+        """Fit the density to data by minimizing the weighted mean loss.
+
+        Parameters
+        ----------
+        x : array, tf.Tensor, tf.data.Dataset or keras.utils.PyDataset
+            Events ``[N, *event_shape]``; a dataset yields batches of ``x``, ``(x, context)`` or
+            ``(x, context, sample_weight)``. A loss that draws its own events needs none.
+        y : array, optional
+            Keras's second argument, an alias of `context`. A density has no targets; zeros, which
+            textbooks pass, are ignored.
+        batch_size : int, optional
+            Rows in a step, 32 by default.
+        epochs : int
+            Passes over the data.
+        verbose, callbacks, initial_epoch, steps_per_epoch, validation_steps, \
+validation_batch_size, validation_freq
+            As in Keras.
+        validation_split : float
+            Share of the rows of arrays to hold out, drawn at random by `seed`.
+        validation_data : array, tuple or dataset, optional
+            Held-out ``x``, ``(x, context)`` or ``(x, context, sample_weight)``.
+        shuffle : bool
+            Whether to draw a new order of the rows in each epoch.
+        class_weight
+            Refused: a density has no classes. Use `sample_weight`.
+        sample_weight : array, optional
+            Non-negative weights ``[N]``; doubling all of them changes nothing.
+        context : array, optional
+            Contexts ``[N, *context_shape]``.
+        seed : int, optional
+            Seed of the order of the rows, of the split and of what losses and layers draw; by
+            default the split uses 0 and the rest is drawn from NumPy's global state, which
+            ``keras.utils.set_random_seed`` sets.
+
+        Returns
+        -------
+        keras.callbacks.History
+            Loss and metrics of each epoch, in nats. Under a loss that is no function of the log
+            density, metrics appear for validation data alone.
+
+        Raises
+        ------
+        ValueError
+            If data are not finite, of the wrong shape, constant in a coordinate or outside the
+            support; if targets or class weights are given.
+        FloatingPointError
+            If the loss or its gradient becomes NaN or infinite.
+        """
+        if class_weight is not None:
+            raise ValueError(
+                "class_weight weighs classes, and a density has none; use sample_weight, one "
+                "weight for each row."
+            )
+        self._check_compiled("fit")
+        with raising_value_errors():
+            return loop.fit(
+                self,
+                x,
+                _one_of(y, context),
+                sample_weight,
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                validation_split=validation_split,
+                validation_data=validation_data,
+                shuffle=shuffle,
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps,
+                validation_batch_size=validation_batch_size,
+                validation_freq=validation_freq,
+                seed=seed,
+                own_train_step=type(self).train_step is not DensityModel.train_step,
+                own_test_step=type(self).test_step is not DensityModel.test_step,
+            )
+
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size: int | None = None,
+        verbose="auto",
+        sample_weight=None,
+        steps: int | None = None,
+        callbacks=None,
+        return_dict: bool = False,
+        *,
+        context=None,
+    ):
+        """Return the weighted mean loss and the metrics on data, as in Keras.
+
+        Parameters
+        ----------
+        x, y, sample_weight, context
+            As in `fit`.
+        batch_size, verbose, steps, callbacks, return_dict
+            As in Keras.
+        """
+        self._check_compiled("evaluate")
+        with raising_value_errors():
+            return evaluate(
+                self,
+                x,
+                _one_of(y, context),
+                sample_weight,
+                batch_size=batch_size,
+                verbose=verbose,
+                steps=steps,
+                callbacks=callbacks,
+                return_dict=return_dict,
+                own_test_step=type(self).test_step is not DensityModel.test_step,
+            )
+
+    def _check_compiled(self, method: str) -> None:
+        if not self.compiled:
+            raise ValueError(f"Call compile(optimizer) before {method}().")
+        self.build()
+
+    def predict(
+        self,
+        x,
+        batch_size: int | None = None,
+        verbose="auto",
+        steps=None,
+        callbacks=None,
+        *,
+        context=None,
+    ):
+        """Return the log densities of `x`, or of the pair ``(x, context)``, as a NumPy array."""
+        self.build()
+        if context is not None:
+            x = (x, context)
+        return super().predict(
+            x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks
+        )
+
+    def train_on_batch(self, x, y=None, sample_weight=None, **kwargs):
+        """Take one step on a batch; y is the context, the rest as in Keras."""
+        self._check_compiled("train_on_batch")
+        compilation.prepare(self)
+        return super().train_on_batch(x, y, sample_weight, **kwargs)
+
+    def test_on_batch(self, x, y=None, sample_weight=None, **kwargs):
+        """Return loss and metrics of a batch; y is the context, the rest as in Keras."""
+        self._check_compiled("test_on_batch")
+        compilation.prepare(self)
+        return super().test_on_batch(x, y, sample_weight, **kwargs)
+
+    def train_step(self, data):
+        """Take one optimizer step on a batch ``(x, context, sample_weight)``."""
+        return step.train_step(self, data)
+
+    def test_step(self, data):
+        """Score one batch."""
+        return step.test_step(self, data)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Return the weighted mean loss over all replicas, with the losses that layers add."""
+        return step.mean_loss(self, self.loss.of(y, y_pred), sample_weight)
+
+    def make_train_function(self, force: bool = False):
+        """Compile the training step; the result stops at the first value that is not finite."""
+        if self.train_function is None or force:
+            super().make_train_function(force=force)
+            self.train_function = finiteness.stopping(self, self.train_function)
+        return self.train_function
+
+    # adaptation
+
+    @property
+    def unadapted_layers(self) -> list[str]:
+        """Names of the layers that still wait to see data."""
+        return []
+
+    @property
+    def needs_adapt(self) -> bool:
+        """Whether a part of the model still waits to see data."""
+        return bool(self.unadapted_layers)
+
+    def adapt(self, x, context=None, sample_weight=None) -> None:
+        """Set what the model takes from data, such as means and standard deviations.
+
+        `fit` on arrays does this by itself once, from the training rows.
+
+        Parameters
+        ----------
+        x : array or tf.data.Dataset
+            Events ``[N, *event_shape]``, or a dataset as for `fit`.
+        context : array, optional
+            Contexts ``[N, *context_shape]``.
+        sample_weight : array, optional
+            Non-negative weights ``[N]``.
+
+        Raises
+        ------
+        ValueError
+            If a coordinate is constant or data are not finite.
+        """
+        self.build()
+        with raising_value_errors():
+            adaptation.adapt(self, x, context, sample_weight)
+
+    def adapt_parts(self, x, context, sample_weight) -> None:
+        """Adapt the parts of the model to arrays; a model without such parts has nothing to do."""
+
+    def adapt_without_data(self, context=None) -> None:
+        """Let the parts of the model stay at their start; a context is taken notice of."""
+
+    def inspect(self, x, context) -> None:
+        """Warn of what the model makes of data before it is fitted to them."""
+
+    def outside_support(self, x, context=None) -> np.ndarray:
+        """Say for each row of `x` whether the density is zero there."""
+        return np.isneginf(self.log_prob(x, context).numpy())
+
+    def first_non_finite(self, x, context=None) -> str:
+        """Name the first part of the model whose output is not finite; an empty string if none."""
+        return ""
 
     # The public calls. Each goes through one compiled function, which is differentiable and may
     # stand in another one; long tables pass through it chunk by chunk.
@@ -237,6 +560,10 @@ class DensityModel(Looking, Fitting):
         return self._draw(
             "sample_and_log_prob", self._sample_and_log_prob, sample_shape, seed, context
         )
+
+    def rsample_and_log_prob(self, sample_shape, seed, context=None):
+        """Draw events and their log densities, outside of the cached programs."""
+        return self._sample_and_log_prob(sample_shape, seed, context)
 
     def _sample(self, shape, seed, context):
         return self.distribution(context).sample(shape, seed=seed)
@@ -325,6 +652,18 @@ class DensityModel(Looking, Fitting):
 
     def _cast(self, value):
         return None if value is None else tf.cast(value, self.variable_dtype)
+
+
+def _one_of(y, context):
+    if y is not None and context is not None:
+        raise ValueError("give the context once, as context=..., not as y as well.")
+    return context if y is None else y
+
+
+def _listed(values) -> list:
+    if values is None:
+        return []
+    return list(values) if isinstance(values, (list, tuple)) else [values]
 
 
 class _Table:

@@ -9,7 +9,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tfflows.distributions import FlowDistribution, StandardNormal
-from tfflows.layers.base import BijectorLayer, is_of_package, not_outside
+from tfflows.layers.base import BijectorLayer, not_outside
 from tfflows.layers.masked_autoregressive import revive
 from tfflows.layers.standardize import Standardize
 from tfflows.layers.static import Static
@@ -18,11 +18,9 @@ from tfflows.models.by_rows import ROWS, ByRows
 from tfflows.models.density_model import DensityModel
 from tfflows.saving import versions
 from tfflows.saving.probing import only_looking, unchanged
-from tfflows.training.blocks import says_xla
+from tfflows.training.multi_step import is_xla_error
 
 __all__ = ["Flow"]
-
-_CHECKED_ROWS = 10_000
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
@@ -307,24 +305,10 @@ class Flow(DensityModel):
         try:
             return compiled()
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
-            if not says_xla(error):
+            if not is_xla_error(error):
                 raise
             self._may_compile = False
             return plainly()
-
-    @property
-    def row_by_row(self) -> bool:
-        """Whether the log density of a row in training is known to depend on that row alone."""
-        return (
-            is_of_package(self)
-            and self.context_network is None
-            and is_of_package(self.base.distribution)
-            and all(layer.row_by_row for layer in self.bijector_layers)
-        )
-
-    def depends_on_batch(self, x, context=None) -> bool:
-        """Whether the loss of a batch may be more than that of its rows, which filling changes."""
-        return not all(map(_is_known, self.bijector_layers)) or super().depends_on_batch(x, context)
 
     # points
 
@@ -401,22 +385,12 @@ class Flow(DensityModel):
     # data
 
     @property
-    def needs_adapt(self) -> bool:
-        """Whether a layer, or the standardization of the context, still waits to see data."""
-        waiting = self.context_standardize is not None and self.context_standardize.needs_adapt
-        return waiting or any(layer.needs_adapt for layer in self.bijector_layers)
+    def unadapted_layers(self) -> list[str]:
+        """Names of the layers, that of the context's standardization last, that wait for data."""
+        layers = [*self.bijector_layers, self.context_standardize]
+        return [layer.name for layer in layers if layer is not None and layer.needs_adapt]
 
-    def _waiting(self) -> str:
-        names = [layer.name for layer in self.bijector_layers if layer.needs_adapt]
-        if self.context_standardize is not None and self.context_standardize.needs_adapt:
-            names.append(self.context_standardize.name)
-        return (
-            f"the layers {', '.join(map(repr, names))}"
-            if len(names) > 1
-            else f"the layer {names[0]!r}"
-        )
-
-    def _adapt(self, x, context, sample_weight):
+    def adapt_parts(self, x, context, sample_weight):
         """Adapt layer by layer from the data on, each to the data as those before it leave them."""
         if self.context_standardize is not None:
             self.context_standardize.adapt(context, None, sample_weight)
@@ -426,12 +400,16 @@ class Flow(DensityModel):
             if index < adapting:
                 x = self._pull_back(layer, x, context)
 
-    def _look_at(self, x, context):
+    def adapt_without_data(self, context=None):
+        """Let the layers stay at their start; the context is standardized if it is given."""
+        standardize = self.context_standardize
+        if context is not None and standardize is not None and standardize.needs_adapt:
+            standardize.adapt(context)
+        for layer in self.bijector_layers:
+            layer.keep_start()
+
+    def inspect(self, x, context):
         """Warn where many values lie outside the box, or the turn, in which a layer bends them."""
-        if len(x) > _CHECKED_ROWS:
-            chosen = slice(None, None, len(x) // _CHECKED_ROWS)
-            x = x[chosen]
-            context = None if context is None else context[chosen]
         for layer in self.bijector_layers[:1]:
             _warn_around(layer, x)
         boxed = _last(self.bijector_layers, lambda layer: _box(layer) is not None)
@@ -571,9 +549,3 @@ def _warn_around(layer, x) -> None:
             "other units? bound= is half a turn: pi for radians, 180 for degrees.",
             stacklevel=6,
         )
-
-
-def _is_known(layer) -> bool:
-    """Whether a layer, and the one that it may be around, are of the package or vouch for rows."""
-    inner = getattr(layer, "layer", None)
-    return layer.row_by_row or (is_of_package(layer) and (inner is None or _is_known(inner)))

@@ -3,18 +3,18 @@
 import os
 from pathlib import Path
 
+import keras
 import tensorflow as tf
 
 from tfflows.saving.files import write_file
 from tfflows.saving.saved_model import Endpoint, write_saved_model
-from tfflows.training.trainer import Trainer
 
 __all__ = ["Keeping"]
 
 _FORMATS = {"tf_saved_model": write_saved_model}
 
 
-class Keeping(Trainer):
+class Keeping(keras.Model):
     """The part of a density model that writes it down."""
 
     def save(

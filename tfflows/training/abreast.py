@@ -1,20 +1,10 @@
 """A function of many rows, computed for both halves of them at the same time."""
 
-import os
 from collections.abc import Callable
 
 import tensorflow as tf
 
-__all__ = ["abreast", "repays"]
-
-# Both halves of a training step have gradients of their own for all weights, to be added, which
-# only enough rows repay. On two cores, weights by rows and what a step takes with and without
-# halves: 200: 0.72 and 0.97 ms; 500: 2.5 and 2.7; 1,200: 4.0 and 4.5; 1,600: 0.20 and 0.22;
-# 1,900: 1.16 and 1.17; 4,800: 1.75 and 1.58; 5,300: 13.8 and 13.8; 21,000: 5.2 and 4.4.
-_WEIGHTS_PER_ROW = 1_800
-# So many products of a weight and a row save some one to two seconds, as many as it takes to
-# compile twice as many operations.
-_PRODUCTS = 2**37
+__all__ = ["abreast"]
 
 
 def abreast(program: Callable) -> Callable:
@@ -71,40 +61,3 @@ def abreast(program: Callable) -> Callable:
 def _length(rows):
     """Return the number of rows: where it is known, the programs of the halves know theirs."""
     return tf.shape(rows)[0] if rows.shape[0] is None else rows.shape[0]
-
-
-def repays(weights: int, rows: int, steps: int | None) -> bool:
-    """Whether a training step had better run on both halves of its rows at the same time.
-
-    Parameters
-    ----------
-    weights, rows : int
-        How many weights the model has, and rows a batch.
-    steps : int or None
-        How many steps the program will take; None where nobody knows.
-
-    Returns
-    -------
-    bool
-        Whether the steps save more than compiling both halves costs. Never where there is but one
-        core, nor where an accelerator may run the program, which works on all rows at once.
-
-    Examples
-    --------
-    >>> repays(weights=100_000, rows=256, steps=100)
-    False
-    """
-    return (
-        rows > 1
-        and weights <= _WEIGHTS_PER_ROW * rows
-        and steps is not None
-        and steps * weights * rows >= _PRODUCTS
-        and _cores() > 1
-        # TensorFlow lists the processor itself, and whatever else it can run programs on.
-        and len(tf.config.list_logical_devices()) == 1
-    )
-
-
-def _cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

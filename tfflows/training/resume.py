@@ -10,8 +10,7 @@ import keras
 
 from tfflows.training.callback_states import get_states, set_states, stateful
 from tfflows.training.checkpoint import read_checkpoint, write_checkpoint
-from tfflows.training.guard import batches_taken
-from tfflows.training.runs import differences
+from tfflows.training.fingerprint import differences
 
 __all__ = ["Position", "Resume"]
 
@@ -159,8 +158,6 @@ class Resume(keras.callbacks.Callback):
                 "Resume needs the fit of a tfflows model, which knows the order of the rows."
             )
         self._write_again = 0.0
-        self._calls = 0
-        self._partial = None
         if self._found is None:
             return
         content, arrays = self._found
@@ -168,36 +165,31 @@ class Resume(keras.callbacks.Callback):
             raise ValueError(f"the checkpoint {self.path} was written with other metrics.")
         self._restore_variables(self.model)
         set_states(self._others, content["callbacks"], arrays)
-        if content["call"] and not content["finished"]:
-            self._partial = content["call"]
-            _Skip(self.model, content["call"])
 
     def on_epoch_begin(self, epoch, logs=None):
         """Take up the state within an epoch."""
         self._epoch, self._calls = epoch, 0
-        if self._partial is None:
-            self._first_step = self.model.progress.first_step
+        if self._found is None:
             return
-        # What callbacks did to the model at the beginning of this epoch, they have done before.
         content, arrays = self._found
-        self._restore_variables(self.model)
-        set_states(self._others, content["callbacks"], arrays)
-        self._first_step = self.model.progress.first_step = content["first_step"]
+        if content["call"] and not content["finished"]:
+            # What callbacks did to the model at the beginning of this epoch, they have done before.
+            self._restore_variables(self.model)
+            set_states(self._others, content["callbacks"], arrays)
+            self.model.training_state.first_step = content["first_step"]
+            self._calls = content["call"]
+        self._found = None
 
     def on_train_batch_end(self, batch, logs=None):
         """Write the file, if it is time."""
         self._calls += 1
-        if self._partial is not None:
-            if self._calls >= self._partial:
-                self._partial = self._found = None
-            return
         if time.perf_counter() >= self._write_again:
             self._write(Position(self._epoch, self._calls))
 
     def on_epoch_end(self, epoch, logs=None):
         """Write the file, if it is time or the end."""
-        self._partial = self._found = None
-        self._first_step = batches_taken(self.model.optimizer)
+        state, optimizer = self.model.training_state, self.model.optimizer
+        state.begin_epoch(epoch + 1, optimizer)
         finished = self.model.stop_training or epoch + 1 >= self.params["epochs"]
         if finished or time.perf_counter() >= self._write_again:
             self._write(Position(epoch + 1), finished=bool(self.model.stop_training))
@@ -213,7 +205,7 @@ class Resume(keras.callbacks.Callback):
             "run": self._run,
             "epoch": position.epoch,
             "call": position.call,
-            "first_step": self._first_step,
+            "first_step": self.model.training_state.first_step,
             "finished": finished,
             "variables": len(arrays),
             "callbacks": get_states(self._others, arrays),
@@ -221,19 +213,3 @@ class Resume(keras.callbacks.Callback):
         write_checkpoint(self.path, content, arrays)
         end = time.perf_counter()
         self._write_again = end + (end - begin) * (1 / self.share - 1)
-
-
-class _Skip:
-    """Stands in for the training program while a run passes the calls that it has taken before."""
-
-    __slots__ = ("left", "model", "program")
-
-    def __init__(self, model, calls: int):
-        self.model, self.left, self.program = model, calls, model.train_function
-        model.train_function = self
-
-    def __call__(self, iterator):
-        self.left -= 1
-        if self.left == 0:
-            self.model.train_function = self.program
-        return self.model.get_metrics_result()

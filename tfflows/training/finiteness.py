@@ -1,28 +1,14 @@
-"""Stopping a training run at the first loss or gradient that is not finite."""
+"""Keeping values that are not finite out of the weights."""
 
 import contextlib
+from collections.abc import Callable
 
 import tensorflow as tf
 
+from tfflows.inputs.arrays import chunks
 from tfflows.training.replicas import over_replicas, replicas_in_sync
 
-__all__ = ["FiniteGuard", "Progress", "all_finite", "batches_taken"]
-
-
-class Progress:
-    """Where a training run is, so that an error can say so; opaque to Keras's tracking."""
-
-    __slots__ = ("epoch", "first_step")
-
-    def __init__(self):
-        self.epoch = 0
-        self.first_step = 0
-
-
-def batches_taken(optimizer) -> int:
-    """Return how many batches an optimizer has seen, also where it updates once for several."""
-    counts = [v for v in optimizer.variables if v.name == "iteration"]
-    return int((counts[0] if counts else optimizer.iterations).numpy())
+__all__ = ["FiniteGuard", "NonFiniteStepError", "all_finite", "explain", "stopping"]
 
 
 class FiniteGuard:
@@ -30,8 +16,8 @@ class FiniteGuard:
 
     A single step is checked before its update. Within a block of steps that would cost as much as
     a third of a small flow's step, because the compiler copies all weights where an update may or
-    may not happen; there the update goes through, and `Blocks` takes back what it should not have
-    done (see `deferred`).
+    may not happen; there the update goes through, and `TrainingSteps` takes back what it should not
+    have done (see `deferred`).
 
     The flag is a variable that the compiled step reads and writes and Python looks at after each
     call. It is no weight of the model and is not saved.
@@ -122,3 +108,59 @@ def all_finite(values):
     zero = tf.reduce_sum(floats[0]) > largest
     spoilt = [tf.reduce_sum(value * tf.cast(zero, value.dtype)) for value in floats]
     return tf.math.is_finite(tf.add_n([tf.cast(value, tf.float32) for value in spoilt]))
+
+
+_ADVICE = "Try a smaller learning rate or gradient clipping (clipnorm)."
+
+
+class NonFiniteStepError(FloatingPointError):
+    """A step of a model whose loss or gradient was not finite, and which left no trace.
+
+    Parameters
+    ----------
+    model : DensityModel
+        The model, its optimizer as before that step.
+    """
+
+    def __init__(self, model):
+        state = model.training_state
+        state.guard.reset()
+        self.where = (
+            f"the loss or its gradient became non-finite in epoch {state.epoch + 1}, batch "
+            f"{state.steps_in_epoch(model.optimizer) + 1}. The weights from before that batch are "
+            "kept."
+        )
+        super().__init__(f"{self.where} {_ADVICE}")
+
+
+def stopping(model, train_function: Callable) -> Callable:
+    """Return Keras's training function, which stops at the first value that is not finite."""
+
+    def function(iterator):
+        logs = train_function(iterator)
+        if model.training_state.guard.tripped.numpy():
+            raise NonFiniteStepError(model)
+        return logs
+
+    return function
+
+
+def explain(model, error: NonFiniteStepError, x, context) -> Exception:
+    """Return an error that says what the training data, where there are any, tell of the cause."""
+    if x is None:
+        return FloatingPointError(str(error))
+    outside, first = 0, None
+    for rows, c in chunks(x, context):
+        beyond = model.outside_support(x[rows], c)
+        if beyond.any():
+            outside += int(beyond.sum())
+            first = rows.start + int(beyond.argmax()) if first is None else first
+    if outside:
+        lie = "row lies" if outside == 1 else "rows lie"
+        return ValueError(
+            f"{outside} {lie} outside the support of the model, where the density is zero "
+            f"(first: row {first}). Drop them, rescale the data, or use a base or layers whose "
+            "support holds them."
+        )
+    culprit = model.first_non_finite(x, context)
+    return FloatingPointError(" ".join(filter(None, [error.where, culprit, _ADVICE])))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfflows.training.guard import all_finite
+from tfflows.training.finiteness import all_finite
 
 LARGE = np.float32(3e38)
 

@@ -1,29 +1,53 @@
-"""Streams: datasets of batches, checked as they come."""
+"""Datasets and generators of batches, checked as they come."""
 
-import functools
+import contextlib
+import itertools
 import re
-import types
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tfflows.inputs import validation
-from tfflows.training.batches import no_context
-from tfflows.training.trainer import unpack
 
 __all__ = [
-    "advanced",
-    "checked_stream",
+    "Batches",
     "collect",
-    "errors_of_streams",
-    "first_of_stream",
-    "is_stream",
-    "steps_of_stream",
+    "first_batch",
+    "is_dataset",
+    "is_no_context",
+    "no_context",
+    "open_batches",
+    "raising_value_errors",
+    "unpack",
 ]
 
 
-def is_stream(x) -> bool:
+class Batches(NamedTuple):
+    """Batches ``(x, context, sample_weight)`` that are checked as they come.
+
+    Attributes
+    ----------
+    dataset : tf.data.Dataset or tf.distribute.DistributedDataset
+        The batches.
+    count : int or None
+        How many there are, if that is known.
+    on_epoch_begin, on_epoch_end : callable
+        What a PyDataset wants to hear.
+    reopens : bool
+        Whether the batches can be gone through again.
+    """
+
+    dataset: tf.data.Dataset
+    count: int | None
+    on_epoch_begin: Callable[[], None] = lambda: None
+    on_epoch_end: Callable[[], None] = lambda: None
+    reopens: bool = True
+
+
+def is_dataset(x) -> bool:
     """Whether `x` is a dataset or generator rather than an array."""
     return (
         isinstance(x, (tf.data.Dataset, keras.utils.PyDataset))
@@ -32,13 +56,85 @@ def is_stream(x) -> bool:
     )
 
 
-def checked_stream(model, dataset):
-    """Return a dataset whose batches are checked ``(x, context, sample_weight)``.
+def open_batches(model, x) -> Batches:
+    """Return the batches of a dataset, PyDataset, data loader or generator.
 
-    Generators and PyDatasets come back as they are: `errors_of_streams` has seen to them.
+    Raises
+    ------
+    ValueError
+        If what it yields does not fit the model, as far as its first batch or its types tell.
     """
-    if not isinstance(dataset, tf.data.Dataset):
-        return dataset
+    if isinstance(x, tf.data.Dataset):
+        count = int(x.cardinality())
+        return Batches(_checked(model, x), count if count >= 0 else None)
+    if type(x).__name__ == "DistributedDataset":
+        count = int(x.cardinality) if isinstance(x.cardinality, (int, tf.Tensor)) else -1
+        return Batches(x, count if count >= 0 else None)
+    if isinstance(x, keras.utils.PyDataset):
+        return _of_pydataset(model, x)
+    if hasattr(x, "__next__"):
+        batches = (_checked_batch(batch, number) for number, batch in enumerate(x))
+        first = next(batches, None)
+        if first is None:
+            raise ValueError("the dataset is empty.")
+        rest = itertools.chain([first], batches)
+        return Batches(_checked(model, _of_python(first, lambda: rest)), None, reopens=False)
+    first = next(_of_loader(x), None)
+    if first is None:
+        raise ValueError("the dataset is empty.")
+    return Batches(_checked(model, _of_python(first, lambda: _of_loader(x))), len(x))
+
+
+def _of_python(first, open_again) -> tf.data.Dataset:
+    """Return a dataset of the batches of a Python iterator, whose first one tells the types."""
+    return tf.data.Dataset.from_generator(
+        lambda: map(_as_arrays, open_again()),
+        output_signature=tuple(
+            tf.TensorSpec([None, *part.shape[1:]] if part.ndim else [], part.dtype)
+            for part in _as_arrays(first)
+        ),
+    )
+
+
+def _of_loader(loader) -> Iterator:
+    for number, batch in enumerate(loader):
+        parts = batch if isinstance(batch, (tuple, list)) else (batch,)
+        yield _checked_batch(tuple(np.asarray(part) for part in parts), number)
+
+
+def _of_pydataset(model, pydataset) -> Batches:
+    count = pydataset.num_batches
+
+    def get(index):
+        return _as_arrays(_checked_batch(pydataset[int(index)], int(index)))
+
+    signature = [tf.TensorSpec([None] * p.ndim, p.dtype) for p in get(0)]
+    shapes = [[None, *p.shape[1:]] if p.ndim else [] for p in get(0)]
+
+    def fetch(index):
+        parts = tf.numpy_function(get, [index], [spec.dtype for spec in signature])
+        return tuple(tf.ensure_shape(p, shape) for p, shape in zip(parts, shapes, strict=True))
+
+    numbers = tf.data.Dataset.range(tf.int64.max if count is None else count)
+    dataset = numbers.map(fetch, num_parallel_calls=max(pydataset.workers, 1), deterministic=True)
+    return Batches(
+        _checked(model, dataset), count, pydataset.on_epoch_begin, pydataset.on_epoch_end
+    )
+
+
+def _as_arrays(batch) -> tuple:
+    """Return a batch as a tuple of arrays, an array of no columns where there is no context."""
+    x, context, weight = keras.utils.unpack_x_y_sample_weight(batch)
+    parts = [np.asarray(x)]
+    if context is not None or weight is not None:
+        parts.append(np.zeros([len(parts[0]), 0]) if context is None else np.asarray(context))
+    if weight is not None:
+        parts.append(np.asarray(weight))
+    return tuple(parts)
+
+
+def _checked(model, dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Return a dataset whose batches are checked ``(x, context, sample_weight)``."""
     spec = dataset.element_spec
     parts = spec if isinstance(spec, tuple) else (spec,)
     if len(parts) > 3 or not all(isinstance(p, tf.TensorSpec) for p in parts):
@@ -99,13 +195,12 @@ def checked_stream(model, dataset):
     return dataset.enumerate().map(check, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
-def collect(dataset, limit):
-    """Return the first `limit` rows of a dataset as arrays."""
+def collect(batches: Batches, limit: int) -> tuple:
+    """Return the first `limit` rows as arrays ``(x, context, sample_weight)``."""
     parts, rows = [], 0
-    for batch in dataset:
-        x, context, weight = unpack(batch)
-        parts.append((x, context, weight))
-        rows += len(x)
+    for batch in batches.dataset:
+        parts.append(unpack(batch))
+        rows += len(parts[-1][0])
         if rows >= limit:
             break
     if not parts:
@@ -116,65 +211,41 @@ def collect(dataset, limit):
     )
 
 
-def first_of_stream(dataset) -> tuple:
-    """Return the first batch of a dataset as arrays ``(x, context, sample_weight)``.
+def first_batch(batches: Batches) -> tuple:
+    """Return the first batch as arrays ``(x, context, sample_weight)``.
 
     Raises
     ------
     ValueError
-        If the stream cannot be opened again.
+        If the batches cannot be gone through again, or there are none.
     """
-    if not isinstance(dataset, tf.data.Dataset):
+    if not batches.reopens:
         raise ValueError(
-            "a run that goes on after an interruption must open its data again, and a "
-            f"{type(dataset).__name__} may give other batches then; give fit arrays or a "
-            "tf.data.Dataset."
+            "a run that goes on after an interruption must open its data again, and a generator "
+            "may give other batches then; give fit arrays or a tf.data.Dataset."
         )
-    for batch in dataset.take(1):
+    for batch in batches.dataset.take(1):
         return tuple(None if part is None else np.asarray(part) for part in unpack(batch))
     raise ValueError("the dataset is empty.")
 
 
-def steps_of_stream(dataset) -> int:
-    """Return the number of batches of a dataset, or raise a ValueError if it is not known."""
-    steps = int(dataset.cardinality())
-    if steps < 1:
-        raise ValueError(
-            "the dataset does not know how many batches it has: pass steps_per_epoch=... with a "
-            "dataset that repeats, or tell it by tf.data.experimental.assert_cardinality."
-        )
-    return steps
+def unpack(batch) -> tuple:
+    """Return ``(x, context, sample_weight)`` of a batch, with None for what is not there."""
+    x, context, weight = keras.utils.unpack_x_y_sample_weight(batch)
+    return x, None if is_no_context(context) else context, weight
 
 
-def advanced(dataset, epochs: int, calls: int, per_epoch: int, per_call: int, goes_on: bool):
-    """Return the elements of a dataset, epoch after epoch, from within a later epoch on.
+def no_context(x) -> tf.Tensor:
+    """Return what stands for a missing context beside weights: no numbers for each row of `x`.
 
-    Parameters
-    ----------
-    dataset : tf.data.Dataset
-        What one epoch consists of, or, if it `goes_on`, all of them, over and over.
-    epochs, calls : int
-        Epochs to pass over, and calls of the training program in the one after them.
-    per_epoch, per_call : int
-        Calls in an epoch, and elements in a call.
-    goes_on : bool
-        Whether epochs are pieces of one pass through the dataset.
+    A bare None in a dataset cannot be spread over replicas.
     """
-    taken = (epochs * per_epoch + calls) * per_call
-    if goes_on:
-        return (dataset.repeat() if int(dataset.cardinality()) > 0 else dataset).skip(taken)
-    if per_call > 1:
-        return tf.data.Dataset.range(tf.int64.max).flat_map(lambda epoch: dataset).skip(taken)
+    return tf.zeros([tf.shape(x)[0], 0], x.dtype)
 
-    def one_epoch(epoch):
-        # A dataset that shuffles anew in each pass must have begun those that are passed over.
-        passed = epoch < epochs
-        first = tf.where(
-            passed, tf.constant(1, tf.int64), calls * tf.cast(epoch == epochs, tf.int64)
-        )
-        return dataset.take(tf.where(passed, tf.constant(1, tf.int64), -1)).skip(first)
 
-    return tf.data.Dataset.range(tf.int64.max).flat_map(one_epoch)
+def is_no_context(context) -> bool:
+    """Whether a context holds no numbers."""
+    return context is None or context.shape[-1:] == (0,)
 
 
 _MARK = "tfflows: "
@@ -244,60 +315,21 @@ def _assert_weights(weight, rows, number) -> list:
     ]
 
 
-def errors_of_streams(method):
-    """Check the weights of generators and PyDatasets, and raise the errors that arrays get.
-
-    Keras makes datasets of these two itself, so that their batches are seen as they leave the hands
-    of the user; a failed check of any stream becomes the ValueError of arrays.
-    """
-
-    @functools.wraps(method)
-    def checked(*args, **kwargs):
-        args = map(_with_checked_weights, args)
-        kwargs = {name: _with_checked_weights(value) for name, value in kwargs.items()}
-        try:
-            return method(*args, **kwargs)
-        except tf.errors.InvalidArgumentError as error:
-            # Behind an assertion stands a bracket, behind an error of Python's its traceback.
-            found = re.search(re.escape(_MARK) + r"([^\]\n]*)", error.message)
-            if found is None:
-                raise
-            raise ValueError(found.group(1)) from None
-        except ValueError as error:
-            if not str(error).startswith(_MARK):
-                raise
-            raise ValueError(str(error).removeprefix(_MARK)) from None
-
-    return checked
-
-
-def _with_checked_weights(data):
-    if isinstance(data, types.GeneratorType):
-        return (_checked_batch(batch, number) for number, batch in enumerate(data))
-    if isinstance(data, keras.utils.PyDataset) and not isinstance(data, _CheckedPyDataset):
-        return _CheckedPyDataset(data)
-    return data
-
-
-class _CheckedPyDataset(keras.utils.PyDataset):
-    """A PyDataset whose weights are checked where its batches are made."""
-
-    def __init__(self, dataset: keras.utils.PyDataset):
-        super().__init__(dataset.workers, dataset.use_multiprocessing, dataset.max_queue_size)
-        self._dataset = dataset
-
-    @property
-    def num_batches(self):
-        return self._dataset.num_batches
-
-    def __getitem__(self, index):
-        return _checked_batch(self._dataset[index], index)
-
-    def on_epoch_begin(self):
-        self._dataset.on_epoch_begin()
-
-    def on_epoch_end(self):
-        self._dataset.on_epoch_end()
+@contextlib.contextmanager
+def raising_value_errors() -> Iterator[None]:
+    """Turn the failed check of a batch into the ValueError that arrays get."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        # Behind an assertion stands a bracket, behind an error of Python's its traceback.
+        found = re.search(re.escape(_MARK) + r"([^\]\n]*)", error.message)
+        if found is None:
+            raise
+        raise ValueError(found.group(1)) from None
+    except ValueError as error:
+        if not str(error).startswith(_MARK):
+            raise
+        raise ValueError(str(error).removeprefix(_MARK)) from None
 
 
 def _checked_batch(batch, number: int):

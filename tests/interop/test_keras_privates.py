@@ -1,0 +1,68 @@
+"""Each private name of Keras that is read still means what is made of it."""
+
+import keras
+import numpy as np
+import pytest
+
+import tfflows
+from tfflows.interop.keras_privates import (
+    forget_restored_epoch,
+    profiles_batches,
+    restored_epoch,
+)
+
+X = np.random.default_rng(0).normal(size=(230, 2)).astype("float32")
+
+
+class Stop(Exception):
+    pass
+
+
+class StopAt(keras.callbacks.Callback):
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            raise Stop
+
+
+def build():
+    keras.utils.set_random_seed(1)
+    flow = tfflows.MAF(2, transforms=1, hidden_units=(8,))
+    flow.compile(keras.optimizers.Adam(0.01))
+    return flow
+
+
+def test_a_fresh_model_has_no_restored_epoch():
+    flow = build()
+    assert restored_epoch(flow) is None
+    flow._initial_epoch = 3
+    forget_restored_epoch(flow)
+    assert restored_epoch(flow) is None
+
+
+def test_after_backup_and_restore_a_run_equals_an_uninterrupted_one(tmp_path):
+    whole = build()
+    history = whole.fit(X, epochs=4, verbose=0).history
+    with pytest.raises(Stop):
+        backup = keras.callbacks.BackupAndRestore(tmp_path)
+        build().fit(X, epochs=4, verbose=0, callbacks=[backup, StopAt(2)])
+    again = build()
+    seen = again.fit(
+        X, epochs=4, verbose=0, callbacks=[keras.callbacks.BackupAndRestore(tmp_path)]
+    ).history
+    assert len(seen["loss"]) == 2
+    np.testing.assert_allclose(seen["loss"], history["loss"][2:], rtol=1e-6)
+    for one, other in zip(again.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    # The next run begins at its own first epoch.
+    assert len(again.fit(X, epochs=2, verbose=0).history["loss"]) == 2
+
+
+@pytest.mark.parametrize(("profile_batch", "profiles"), [(0, False), (2, True), ((1, 3), True)])
+def test_tensorboard_says_whether_it_profiles(profile_batch, profiles, tmp_path, monkeypatch):
+    board = keras.callbacks.TensorBoard(tmp_path, profile_batch=profile_batch)
+    board.set_model(build())
+    assert profiles_batches(board) is profiles

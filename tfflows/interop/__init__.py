@@ -1,0 +1,1 @@
+"""What Keras and TensorFlow Probability keep to themselves, read in one place."""

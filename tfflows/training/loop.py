@@ -1,0 +1,221 @@
+"""The loop behind `fit`: inputs, validation, adaptation, the steps of an epoch, callbacks."""
+
+import functools
+import warnings
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfflows.inputs.arrays import check_steps, check_table, split_rows
+from tfflows.inputs.datasets import first_batch, is_dataset, open_batches
+from tfflows.interop.keras_privates import forget_restored_epoch, restored_epoch
+from tfflows.training.adaptation import adapt_once
+from tfflows.training.callbacks import has_batch_hooks, listed_callbacks, split_resume
+from tfflows.training.compilation import is_distributed, prepare, training_program
+from tfflows.training.evaluate import Evaluation, latest_logs
+from tfflows.training.feeds import DatasetFeed, KerasFeed, Passes, RowFeed, Rows, row_order
+from tfflows.training.fingerprint import describe_run, sum_of
+from tfflows.training.finiteness import NonFiniteStepError, explain
+from tfflows.training.resume import Position
+from tfflows.training.step import training_logs
+
+__all__ = ["fit"]
+
+
+def fit(
+    model,
+    x,
+    context,
+    sample_weight,
+    *,
+    batch_size: int | None,
+    epochs: int,
+    verbose,
+    callbacks,
+    validation_split: float,
+    validation_data,
+    shuffle: bool,
+    initial_epoch: int,
+    steps_per_epoch: int | None,
+    validation_steps: int | None,
+    validation_batch_size: int | None,
+    validation_freq,
+    seed: int | None,
+    own_train_step: bool,
+    own_test_step: bool,
+) -> keras.callbacks.History:
+    """Train a compiled model; the arguments are those of ``DensityModel.fit``.
+
+    `own_train_step` and `own_test_step` say that a subclass of the user's has its own, which
+    Keras's function must call.
+    """
+    callbacks, resume = split_resume(listed_callbacks(callbacks))
+    # Drawn in any case, so that a run that goes on leaves NumPy's state as a new one does.
+    drawn = int(np.random.randint(2**31 - 1)) if seed is None else seed
+    most = getattr(keras.config, "max_epochs", lambda: None)()
+    epochs = epochs if most is None else min(most, epochs)
+
+    # Inputs: batches of a dataset, or a table of arrays (x, context, sample_weight).
+    batches = table = None
+    if is_dataset(x):
+        _check_alone(context, sample_weight, validation_split)
+        batches = open_batches(model, x)
+    elif x is None:
+        table = check_steps(model, context, sample_weight, steps_per_epoch)
+    else:
+        table = check_table(model, x, context, sample_weight, "x", whole=True)
+        if validation_split and validation_data is None:
+            table, validation_data = split_rows(table, validation_split, seed or 0)
+
+    # Validation, before anything is made ready for training.
+    prepare(model)
+    evaluation = None
+    if validation_data is not None:
+        held_out = (
+            (validation_data,)
+            if is_dataset(validation_data)
+            else keras.utils.unpack_x_y_sample_weight(validation_data)
+        )
+        evaluation = Evaluation(
+            model,
+            *held_out,
+            what="validation x",
+            batch_size=validation_batch_size,
+            usual_size=batch_size,
+            steps=validation_steps,
+            callbacks=callbacks,
+            single_steps=own_test_step,
+        )
+
+    # Where to begin: an interrupted run goes on where it stopped.
+    at = Position(initial_epoch)
+    if resume is not None:
+        run = {
+            "seed": seed,
+            "batch_size": batch_size or 32,
+            "shuffle": shuffle,
+            "initial_epoch": initial_epoch,
+            "steps_per_epoch": steps_per_epoch,
+            "validation_split": validation_split,
+            "data": sum_of(*(table if batches is None else first_batch(batches))),
+        }
+        run = describe_run(model, **run)
+        at = resume.open(model, run, [c for c in callbacks if c is not resume]) or at
+        at = Position(min(at.epoch, max(epochs, initial_epoch)), at.call)
+        drawn = run["seed"] = drawn if run["seed"] is None else run["seed"]
+
+    # Adaptation to the training rows.
+    adapt_once(model, table)
+
+    # The steps of an epoch: many in one program, unless something asks for single ones.
+    state = model.training_state
+    state.seed.assign(drawn)
+    if batches is not None:
+        source, feed = Passes(batches, initial_epoch, steps_per_epoch), DatasetFeed
+        if resume is not None and not source.steps:
+            raise ValueError(
+                "the dataset does not know how many batches it has: pass steps_per_epoch=... with "
+                "a dataset that repeats, or tell it by tf.data.experimental.assert_cardinality."
+            )
+    else:
+        rows = next((len(a) for a in table if a is not None), 0)
+        order = functools.partial(row_order, rows, drawn, shuffle=shuffle)
+        source = Rows(table, batch_size or 32, order, initial_epoch, steps_per_epoch)
+        feed = RowFeed
+    if (
+        own_train_step
+        or not state.auto_steps
+        or model.run_eagerly
+        or is_distributed(model)
+        or any(has_batch_hooks(callback) for callback in callbacks)
+    ):
+        model.make_train_function()
+        strategy = model.distribute_strategy
+        feed = KerasFeed(model.train_function, source, model.steps_per_execution, strategy)
+    else:
+        planned = None if source.steps is None else source.steps * (epochs - initial_epoch)
+        program = training_program(model, model.train_step, planned, resume is not None)
+        feed = feed(program, source)
+
+    # Epochs.
+    callbacks = keras.callbacks.CallbackList(
+        callbacks,
+        add_history=True,
+        add_progbar=verbose != 0,
+        verbose=verbose,
+        epochs=epochs,
+        steps=source.steps,
+        model=model,
+    )
+    model.stop_training = False
+    forget_restored_epoch(model)
+    callbacks.on_train_begin()
+    first, skip = at if restored_epoch(model) is None else (restored_epoch(model), 0)
+    logs = {}
+    for epoch in range(first, epochs):
+        model.reset_metrics()
+        state.begin_epoch(epoch, model.optimizer)
+        callbacks.on_epoch_begin(epoch)
+        if batches is not None:
+            batches.on_epoch_begin()
+        taken, logs = skip * feed.stride, {}
+        for call in feed.calls(epoch, skip):
+            callbacks.on_train_batch_begin(call.first)
+            try:
+                found = call.run()
+                if found is False:
+                    raise NonFiniteStepError(model)
+            except (StopIteration, tf.errors.OutOfRangeError):
+                break
+            except NonFiniteStepError as error:
+                raise explain(model, error, *(table or (None, None))[:2]) from None
+            logs = training_logs(model) if found is True else found
+            callbacks.on_train_batch_end(call.last, logs)
+            taken = call.last + 1
+            if model.stop_training:
+                break
+        skip = 0
+        if batches is not None:
+            batches.on_epoch_end()
+        if not taken:
+            _warn_of_the_end(epoch == first)
+            break
+        state.steps += taken
+        logs = latest_logs(model, logs)
+        if evaluation is not None and _is_due(epoch + 1, validation_freq):
+            scores = evaluation.run(callbacks)
+            logs.update({f"val_{name}": value for name, value in scores.items()})
+        callbacks.on_epoch_end(epoch, logs)
+        if model.stop_training:
+            break
+    if epochs > 0:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+    callbacks.on_train_end(logs)
+    return model.history
+
+
+def _check_alone(context, sample_weight, validation_split) -> None:
+    """Raise a ValueError if anything is given beside a dataset that it must yield itself."""
+    if context is not None or sample_weight is not None:
+        raise ValueError(
+            "a dataset yields its own context and weights: batches of x, (x, context) or "
+            "(x, context, sample_weight). Drop context=, y= and sample_weight=."
+        )
+    if validation_split:
+        raise ValueError("validation_split needs arrays; give validation_data= with a dataset.")
+
+
+def _is_due(epoch: int, frequency) -> bool:
+    """Whether to validate after an epoch, counted from 1."""
+    return epoch % frequency == 0 if isinstance(frequency, int) else epoch in frequency
+
+
+def _warn_of_the_end(first: bool) -> None:
+    if first:
+        raise ValueError("the dataset is empty.")
+    warnings.warn(
+        "the data ran out, and training stops. Give a dataset that can be gone through again, or "
+        "fewer epochs.",
+        stacklevel=4,
+    )

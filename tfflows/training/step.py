@@ -1,0 +1,130 @@
+"""One step: score, weigh, differentiate, update; and one step of evaluation."""
+
+import keras
+import tensorflow as tf
+
+from tfflows.inputs.datasets import unpack
+from tfflows.losses import DensityLoss, Loss, weighted_mean, weighted_sum
+from tfflows.training.fused_adam import one_update_per_weight
+from tfflows.training.replicas import over_replicas, replicas_in_sync
+
+__all__ = ["Objective", "mean_loss", "test_step", "train_step", "training_logs"]
+
+# Evaluation draws the same numbers whenever it is run.
+_EVALUATION_SEED = (0, 0)
+
+
+class Objective(keras.layers.Layer):
+    """The Keras call within which a loss computes with its model.
+
+    Within it the model's layers know that they train, and losses that they add are counted from
+    the beginning of this call.
+
+    Parameters
+    ----------
+    model : DensityModel
+        The model.
+    loss : Loss
+        The loss.
+    """
+
+    def __init__(self, model, loss: Loss):
+        super().__init__(name="objective", autocast=False)
+        # As an attribute, so that Keras forgets what the model's layers added in the last call.
+        self.model = model
+        self.loss = loss
+        self.built = True
+
+    def call(self, seed, x=None, context=None, training=None):
+        """Return the loss of each row."""
+        return self.loss.rows(self.model, x, context, seed)
+
+
+def train_step(model, batch) -> dict:
+    """Take one optimizer step on a batch ``(x, context, sample_weight)``, and return the logs."""
+    x, context, weight = unpack(batch)
+    state, optimizer = model.training_state, model.optimizer
+    variables = model.trainable_variables
+    if not variables:
+        raise ValueError(
+            "this model has no trainable weights, so training would change nothing. Unfreeze a "
+            "layer, or use evaluate()."
+        )
+    with tf.GradientTape() as tape:
+        seed = state.step_seed(optimizer)
+        loss, count, log_prob = _loss(model, x, context, weight, seed, training=True)
+        scaled = optimizer.scale_loss(loss)
+
+    def update(gradients):
+        with one_update_per_weight(optimizer, variables):
+            optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+    changed = [*variables, *optimizer.variables]
+    state.guard.take(loss, tape.gradient(scaled, variables), update, variables, changed)
+    _track(model, x, log_prob, weight, loss * replicas_in_sync(), count)
+    return training_logs(model)
+
+
+def test_step(model, batch) -> dict:
+    """Score one batch and return the logs."""
+    x, context, weight = unpack(batch)
+    seed = tf.constant(_EVALUATION_SEED, tf.int32)
+    loss, count, log_prob = _loss(model, x, context, weight, seed, training=False)
+    if log_prob is None and x is not None:
+        drawn = {} if model.exact else {"seed": seed}
+        log_prob = model(x, context=context, training=False, **drawn)
+    _track(model, x, log_prob, weight, loss * replicas_in_sync(), count)
+    return model.get_metrics_result()
+
+
+def _loss(model, x, context, weight, seed, training: bool) -> tuple:
+    """Return the loss, the weight of its rows, and their log densities if it has needed them."""
+    if isinstance(model.loss, DensityLoss):
+        drawn = {} if model.exact else {"seed": seed}
+        log_prob = model(x, context=context, training=training, **drawn)
+        loss = model.compute_loss(x, context, log_prob, weight, training=training)
+        return loss, _count(log_prob, weight), log_prob
+    rows = model.training_state.objective(seed, x=x, context=context, training=training)
+    return mean_loss(model, rows, weight), _count(rows, weight), None
+
+
+def _count(rows, weight):
+    return tf.size(rows) if weight is None else tf.reduce_sum(weight)
+
+
+def mean_loss(model, rows, weight) -> tf.Tensor:
+    """Return the weighted mean over all replicas, with the losses that layers add."""
+    if weight is not None and len(weight.shape) != len(rows.shape):
+        raise ValueError(
+            "sample_weight must have one weight for each row, a shape like that of the log "
+            f"densities, {tuple(rows.shape)}; got shape {tuple(weight.shape)}."
+        )
+    replicas = replicas_in_sync()
+    if replicas == 1:
+        total = weighted_mean(rows, weight)
+    else:
+        weight = tf.ones_like(rows) if weight is None else tf.cast(weight, rows.dtype)
+        everywhere = over_replicas(tf.reduce_sum(weight))
+        # The replicas' gradients are added up, so each divides by the weight of all.
+        total = tf.math.divide_no_nan(weighted_sum(rows, weight), everywhere)
+    for extra in model.losses:
+        total += tf.cast(extra, total.dtype) / replicas
+    return total
+
+
+def _track(model, x, log_prob, weight, loss, count) -> None:
+    count = tf.cast(count, loss.dtype)
+    if replicas_in_sync() > 1:
+        # Each replica holds its share of the loss of all, which counts by the weight of all.
+        count = over_replicas(count)
+    for metric in model.metrics:
+        if metric.name == "loss":
+            metric.update_state(loss, sample_weight=count)
+    if log_prob is not None:
+        model.compute_metrics(x, tf.zeros_like(log_prob), log_prob, weight)
+
+
+def training_logs(model) -> dict:
+    """Return the logs of training: metrics of the density count only where it is computed."""
+    logs = model.get_metrics_result()
+    return logs if isinstance(model.loss, DensityLoss) else {"loss": logs["loss"]}
