@@ -27,7 +27,7 @@ RESULTS = HERE / "results"
 NAMES = (
     "BNAF",
     "NAF",
-    "NeuralAutoregressive",
+    "NAF, dense",
     "SOSPF",
     "GF",
     "FlowPlusPlus",
@@ -42,7 +42,12 @@ NAMES = (
     "NICE",
 )
 #: What is not the default: affine maps need more layers to tear the moons apart.
-OPTIONS = {"MAF": {"transforms": 6}, "IAF": {"transforms": 6}, "RealNVP": {"transforms": 8}}
+OPTIONS = {
+    "MAF": {"transforms": 6},
+    "IAF": {"transforms": 6},
+    "RealNVP": {"transforms": 8},
+    "NAF, dense": {"dense": True, "units": 4, "transforms": 1},
+}
 #: Rates of the fit; flows of a few hundred or thousand weights can go faster.
 RATES = dict.fromkeys(NAMES, 3e-3) | {"GF": 1e-2, "BNAF": 1e-2}
 #: Nats that a flow may miss the entropy by.
@@ -58,7 +63,7 @@ def measure(name: str, data, fresh, steps: int) -> tuple[dict, dict]:
     import tfflows
 
     keras.utils.set_random_seed(0)
-    flow = getattr(tfflows, name)(2, **OPTIONS.get(name, {}))
+    flow = getattr(tfflows, name.split(",")[0])(2, **OPTIONS.get(name, {}))
     seconds = fit(flow, data.train, steps=steps, batch=500, rate=RATES[name], val=data.val)
     log_prob = score(flow, fresh)
     nll = -float(np.mean(log_prob))

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfflows import bijectors, conditioners, layers, models, univariates, zoo
+from tfflows import bijectors, conditioners, flows, layers, models, univariates
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 
@@ -198,7 +198,7 @@ def tfp_flow_of_our_network(dtype):
 
 def prebuilt(name, event_shape, covers=(), jacobian="full", near=False, variant=False, **kwargs):
     """Return an `Example` of a prebuilt flow; `near` ones start near the identity alone."""
-    function = getattr(zoo, name)
+    function = getattr(flows, name)
     arguments = {"transforms": 2, "hidden_units": (6,), "activation": "tanh", **kwargs}
     return Example(
         lambda dtype, context_shape: function(event_shape, context_shape, dtype=dtype, **arguments),
@@ -213,7 +213,7 @@ def prebuilt(name, event_shape, covers=(), jacobian="full", near=False, variant=
 def circular(**kwargs):
     arguments = {"hidden_units": (6,), "activation": "tanh", "bins": 3, **kwargs}
     return Example(
-        lambda dtype, context_shape: zoo.CircularNSF(2, context_shape, dtype=dtype, **arguments),
+        lambda dtype, context_shape: flows.CircularNSF(2, context_shape, dtype=dtype, **arguments),
         (2,),
         covers=("CircularNSF",),
         draw=on_the_circle,
@@ -541,8 +541,8 @@ FLOWS: dict[str, Example] = {
     "BNAF": prebuilt("BNAF", (2,), units=(3,), near=True),
     "GF": prebuilt("GF", (2,), components=3, near=True, variant=True),
     "FlowPlusPlus": prebuilt("FlowPlusPlus", (3,), components=3, near=True),
-    "NeuralAutoregressive": prebuilt(
-        "NeuralAutoregressive",
+    "AutoregressiveFlow": prebuilt(
+        "AutoregressiveFlow",
         (4,),
         transforms=1,
         univariate=univariates.DeepDenseSigmoidal(units=2),
@@ -551,10 +551,16 @@ FLOWS: dict[str, Example] = {
         passes=2,
         near=True,
     ),
+    "CouplingFlow": prebuilt(
+        "CouplingFlow",
+        (4,),
+        univariate=univariates.SinhArcsinh(),
+        mask=[True, False, False, True],
+    ),
     "CircularNSF": circular(coupling=False, transforms=2),
     "CircularNSF, couplings": circular(coupling=True, transforms=3),
     "SinhArcsinhNormal": Example(
-        lambda dtype, context_shape: zoo.SinhArcsinhNormal(
+        lambda dtype, context_shape: flows.SinhArcsinhNormal(
             (3,), context_shape, dtype=dtype, **context_arguments()
         ),
         (3,),

@@ -20,10 +20,7 @@ from tfflows import (
     plot,
     univariates,
 )
-from tfflows.models import DensityModel, DistributionModel, Flow
-from tfflows.saving.files import load
-from tfflows.saving.versions import installed
-from tfflows.zoo import (
+from tfflows.flows import (
     BNAF,
     BPF,
     GF,
@@ -34,14 +31,18 @@ from tfflows.zoo import (
     NSF,
     SOSPF,
     UNAF,
+    AutoregressiveFlow,
     CircularNSF,
+    CouplingFlow,
     CouplingNSF,
     FlowPlusPlus,
     LinearRationalNSF,
-    NeuralAutoregressive,
     RealNVP,
     SinhArcsinhNormal,
 )
+from tfflows.models import DensityModel, DistributionModel, Flow
+from tfflows.saving.files import load
+from tfflows.saving.versions import installed
 
 __version__ = installed()
 
@@ -66,14 +67,15 @@ __all__ = [
     "NSF",
     "SOSPF",
     "UNAF",
+    "AutoregressiveFlow",
     "CircularNSF",
+    "CouplingFlow",
     "CouplingNSF",
     "DensityModel",
     "DistributionModel",
     "Flow",
     "FlowPlusPlus",
     "LinearRationalNSF",
-    "NeuralAutoregressive",
     "RealNVP",
     "SinhArcsinhNormal",
     "bijectors",

@@ -100,7 +100,7 @@ def test_links_to_files():
 
 def test_the_lists_are_complete():
     rows = [row[0].strip("`") for row in table("Prebuilt flows")]
-    assert sorted(rows) == sorted(tfflows.zoo.__all__), "the table of README.md and zoo differ"
+    assert sorted(rows) == sorted(tfflows.flows.__all__), "the table of README.md and flows differ"
     for package, base in ((layers, "BijectorLayer"), (univariates, "Univariate")):
         for name in package.__all__:
             assert name == base or f"`{name}`" in TEXT, name

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from tfflows import bijectors, conditioners, layers, models, univariates, zoo
+from tfflows import bijectors, conditioners, flows, layers, models, univariates
 
 from ..registry import ABSTRACT, EVERY
 
@@ -14,7 +14,7 @@ PUBLIC = {
         for module in (bijectors, conditioners, layers, models, univariates)
         for name in module.__all__
     ),
-    *zoo.__all__,
+    *flows.__all__,
 }
 COVERED = {name for example in EVERY.values() for name in example.covers}
 

@@ -1,0 +1,38 @@
+"""Prebuilt flows: two builders, and presets of a few lines over them."""
+
+from tfflows.flows.autoregressive import (
+    BNAF,
+    BPF,
+    IAF,
+    MAF,
+    NAF,
+    NSF,
+    SOSPF,
+    UNAF,
+    LinearRationalNSF,
+)
+from tfflows.flows.builders import AutoregressiveFlow, CouplingFlow
+from tfflows.flows.circular import CircularNSF
+from tfflows.flows.coupling import NICE, CouplingNSF, FlowPlusPlus, RealNVP
+from tfflows.flows.elementwise import GF, SinhArcsinhNormal
+
+__all__ = [
+    "BNAF",
+    "BPF",
+    "GF",
+    "IAF",
+    "MAF",
+    "NAF",
+    "NICE",
+    "NSF",
+    "SOSPF",
+    "UNAF",
+    "AutoregressiveFlow",
+    "CircularNSF",
+    "CouplingFlow",
+    "CouplingNSF",
+    "FlowPlusPlus",
+    "LinearRationalNSF",
+    "RealNVP",
+    "SinhArcsinhNormal",
+]
