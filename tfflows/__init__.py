@@ -20,6 +20,7 @@ from tfflows import (
     plot,
     univariates,
 )
+from tfflows.diagnostics import doctor
 from tfflows.flows import (
     BNAF,
     BPF,
@@ -45,15 +46,6 @@ from tfflows.saving.files import load
 from tfflows.saving.versions import installed
 
 __version__ = installed()
-
-
-def __getattr__(name: str):
-    # The doctor knows Keras 2 and much of TFP; who does not call it need not wait for it.
-    if name == "doctor":
-        from tfflows.diagnostics.doctor import doctor
-
-        return doctor
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __all__ = [

@@ -10,7 +10,7 @@ from tensorflow_probability import distributions as tfd
 import tfflows
 from tfflows import layers, univariates
 from tfflows.conditioners.masked_product import MaskedProduct
-from tfflows.diagnostics import Line, Report, masks, two_sample
+from tfflows.diagnostics import CheckResult, Report, masks, two_sample
 
 from .flows import ROWS, Poison, conditional, contexts, draw, flipped, maf, nsf, shake
 
@@ -241,9 +241,9 @@ def test_bad_arguments():
 
 def test_the_report_prints_what_to_do():
     lines = [
-        Line("first", 2.0, 1.0, "a number", "it is so", "do this", "here"),
-        Line("second", float("nan"), 1.0, "another", "it is so", "do this"),
-        Line.without("third", "a thing", "there is none"),
+        CheckResult("first", 2.0, 1.0, "a number", "it is so", "do this", "here"),
+        CheckResult("second", float("nan"), 1.0, "another", "it is so", "do this"),
+        CheckResult.skipped("third", "a thing", "there is none"),
     ]
     report = Report(lines, "a model")
     text = str(report)

@@ -1,6 +1,7 @@
 """A layer, a family and a model as a stranger writes them: with the public face alone."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
@@ -37,6 +38,35 @@ class Tails(Univariate):
 
     def bijector(self, raw):
         return tfb.SinhArcsinh(skewness=raw[..., 0], tailweight=tf.exp(tf.tanh(raw[..., 1])))
+
+
+@keras.saving.register_keras_serializable("outside")
+class Markov(BijectorLayer):
+    """Map each coordinate of a vector by a family that the coordinate before it bends."""
+
+    univariate = Tails()
+
+    def build(self, event_shape, context_shape=None):
+        self.slopes = self.add_weight(shape=(*event_shape, 2), initializer="ones", name="slopes")
+        self.built = True
+
+    def bijector(self, context=None):
+        slopes = tf.convert_to_tensor(self.slopes)
+        return tfb.MaskedAutoregressiveFlow(
+            bijector_fn=lambda x: self.univariate.bijector(_after(x) * slopes)
+        )
+
+    @property
+    def adjacency(self):
+        size = self.slopes.shape[0]
+        return np.eye(size, dtype=bool) | np.eye(size, k=-1, dtype=bool)
+
+    def raw_parameters(self, x, context=None):
+        return _after(x) * tf.convert_to_tensor(self.slopes)
+
+
+def _after(x):
+    return tf.concat([tf.ones_like(x[..., :1]), tf.tanh(x[..., :-1])], -1)[..., tf.newaxis]
 
 
 @keras.saving.register_keras_serializable("outside")

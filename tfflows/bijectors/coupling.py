@@ -68,6 +68,11 @@ class Coupling(Bijector):
         self._event_shape = tuple(event_shape)
         super().__init__(len(self._event_shape), batch_shape=batch_shape, dtype=dtype, name=name)
 
+    def raw_parameters(self, y) -> tf.Tensor:
+        """Return the raw parameters ``[..., |B|, P]`` of the scalar maps at data `y`."""
+        flat = flatten_event(y, self._event_shape)
+        return self._raw_parameters(tf.gather(flat, self._passing, axis=-1))
+
     def _transform(self, value, direction):
         flat = flatten_event(value, self._event_shape)
         passing = tf.gather(flat, self._passing, axis=-1)

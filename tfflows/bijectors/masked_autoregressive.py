@@ -91,6 +91,10 @@ class MaskedAutoregressive(Bijector):
         self._weights = tuple(weights)
         super().__init__(len(self._event_shape), batch_shape=batch_shape, dtype=dtype, name=name)
 
+    def raw_parameters(self, y) -> tf.Tensor:
+        """Return the raw parameters ``[..., D, P]`` of the scalar maps at data `y`."""
+        return self._raw_parameters(flatten_event(y, self._event_shape))
+
     def _inverse_and_ildj(self, y):
         flat = flatten_event(y, self._event_shape)
         scalar = self._univariate(self._raw_parameters(flat), *self._weights)

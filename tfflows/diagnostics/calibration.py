@@ -3,7 +3,7 @@
 import numpy as np
 
 from tfflows.diagnostics import two_sample
-from tfflows.diagnostics.report import Line
+from tfflows.diagnostics.report import CheckResult
 
 __all__ = ["calibration", "calibration_by_context", "context_groups", "ranks"]
 
@@ -20,38 +20,38 @@ _ADVICE = (
 )
 
 
-def calibration(study) -> Line:
+def calibration(inputs) -> CheckResult:
     """Compare the ranks of events among draws for their contexts with uniform ones."""
     good = "Kolmogorov distance of ranks among draws for the same context from uniform: largest"
-    if study.context is None:
-        return Line.without("calibration", good, "the model has no context")
-    if len(study.x) < _FEWEST:
-        return Line.without("calibration", good, f"fewer than {_FEWEST} rows")
-    u = _ranks_of(study)[1]
-    return _line(study, "calibration", good, [("all rows", u)])
+    if inputs.context is None:
+        return CheckResult.skipped("calibration", good, "the model has no context")
+    if len(inputs.x) < _FEWEST:
+        return CheckResult.skipped("calibration", good, f"fewer than {_FEWEST} rows")
+    u = _ranks_of(inputs)[1]
+    return _line(inputs, "calibration", good, [("all rows", u)])
 
 
-def calibration_by_context(study) -> Line:
+def calibration_by_context(inputs) -> CheckResult:
     """Compare ranks with uniform ones within groups of similar contexts."""
     good = "the same within groups of similar contexts: largest"
     name = "calibration_by_context"
-    if study.context is None:
-        return Line.without(name, good, "the model has no context")
-    if len(study.x) < _FEWEST:
-        return Line.without(name, good, f"fewer than {_FEWEST} rows")
-    rows, u = _ranks_of(study)
-    context = study.context[rows].reshape(len(rows), -1)
+    if inputs.context is None:
+        return CheckResult.skipped(name, good, "the model has no context")
+    if len(inputs.x) < _FEWEST:
+        return CheckResult.skipped(name, good, f"fewer than {_FEWEST} rows")
+    rows, u = _ranks_of(inputs)
+    context = inputs.context[rows].reshape(len(rows), -1)
     groups = [(label, u[chosen]) for label, chosen in context_groups(context)]
     if not groups:
-        return Line.without(name, good, "the contexts do not vary")
-    return _line(study, name, good, groups)
+        return CheckResult.skipped(name, good, "the contexts do not vary")
+    return _line(inputs, name, good, groups)
 
 
-def _line(study, name, good, groups) -> Line:
+def _line(inputs, name, good, groups) -> CheckResult:
     columns = groups[0][1].shape[1]
     tests = columns * len(groups)
     found = [
-        (distance, study.tolerance + two_sample.kolmogorov_margin(study.alpha, tests, len(u)))
+        (distance, inputs.tolerance + two_sample.kolmogorov_margin(inputs.alpha, tests, len(u)))
         for _, u in groups
         for distance in two_sample.kolmogorov_uniform(u)
     ]
@@ -60,16 +60,16 @@ def _line(study, name, good, groups) -> Line:
     label, u = groups[worst // columns]
     column = worst % columns
     what = "the density" if column == columns - 1 else f"coordinate {column}"
-    return Line(
+    return CheckResult(
         name,
         float(distance),
         float(threshold),
         good,
-        f"The tolerance {study.tolerance:g}, and what chance adds with {len(u)} rows and {tests} "
-        f"distances (with probability {study.alpha:.2g}).",
+        f"The tolerance {inputs.tolerance:g}, and what chance adds with {len(u)} rows and {tests} "
+        f"distances (with probability {inputs.alpha:.2g}).",
         _ADVICE,
         f"The worst are the ranks of {what}, for {label}: {_shape(u[:, column])}.",
-        p_value=two_sample.kolmogorov_p_value(distance - study.tolerance, tests, len(u)),
+        p_value=two_sample.kolmogorov_p_value(distance - inputs.tolerance, tests, len(u)),
     )
 
 
@@ -83,15 +83,15 @@ def _shape(u) -> str:
     return "too many at the low end" if low > high else "too many at the high end"
 
 
-def _ranks_of(study) -> tuple:
+def _ranks_of(inputs) -> tuple:
     """Return the rows looked at and their ranks, drawn once for both lines."""
-    known = getattr(study, "_ranks", None)
+    known = getattr(inputs, "_ranks", None)
     if known is None:
-        rows = study.some(_ROWS, "calibration")
-        seed = int(study.random("calibration: draws").integers(2**31 - 1))
-        known = study._ranks = (
+        rows = inputs.some(_ROWS, "calibration")
+        seed = int(inputs.random("calibration: draws").integers(2**31 - 1))
+        known = inputs._ranks = (
             rows,
-            ranks(study.model, study.x[rows], study.context[rows], study.log_prob[rows], seed),
+            ranks(inputs.model, inputs.x[rows], inputs.context[rows], inputs.log_prob[rows], seed),
         )
     return known
 

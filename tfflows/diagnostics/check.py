@@ -3,17 +3,17 @@
 import numpy as np
 
 from tfflows.diagnostics import (
-    bends,
     calibration,
     finite,
-    maps,
+    invertibility,
     masks,
-    mass,
+    normalization,
     overfitting,
     samples,
+    saturation,
 )
+from tfflows.diagnostics.check_inputs import CheckInputs
 from tfflows.diagnostics.report import Report
-from tfflows.diagnostics.study import Study
 from tfflows.inputs.arrays import check_table
 from tfflows.saving.probing import only_looking
 
@@ -26,12 +26,12 @@ _LINES = (
     finite.support,
     finite.finite_samples,
     masks.masks,
-    maps.round_trip,
-    maps.round_trip_latent,
-    maps.log_det,
-    mass.integral,
-    bends.box,
-    bends.saturation,
+    invertibility.round_trip,
+    invertibility.round_trip_latent,
+    invertibility.log_det,
+    normalization.integral,
+    saturation.box,
+    saturation.saturation,
     overfitting.train_gap,
     calibration.calibration,
     calibration.calibration_by_context,
@@ -77,7 +77,7 @@ def check(
     train, train_context, _ = check_table(model, train, train_context, None, "train")
     # Numbers far out, or NaN, are what some lines look for; they need no warnings on top.
     with np.errstate(all="ignore"), only_looking(model.variables):
-        study = Study(model, x, context, train, train_context, seed, rows, tolerance, alpha)
-        lines = [line(study) for line in _LINES]
+        inputs = CheckInputs(model, x, context, train, train_context, seed, rows, tolerance, alpha)
+        lines = [line(inputs) for line in _LINES]
     kind = "held-out row" + ("" if len(x) == 1 else "s")
     return Report(lines, f"{type(model).__name__} {model.name!r} on {len(x)} {kind}")

@@ -6,11 +6,11 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfflows import bijectors, layers
-from tfflows.diagnostics.anatomy import Anatomy, core_of, is_a
+from tfflows.diagnostics.decomposition import Decomposition
 from tfflows.distributions import StandardNormal
 from tfflows.inputs.arrays import check_table
 from tfflows.saving.probing import only_looking
+from tfflows.saving.tfp_classes import is_a
 
 __all__ = ["Explanation", "explain"]
 
@@ -35,6 +35,8 @@ class Explanation:
         For an autoregressive flow, the order of the coordinates in which term k is
         :math:`\log p(x_{o_k} \mid x_{o_1}, \dots, x_{o_{k-1}}, c)`. None for other models, whose
         terms are those of the base and of each layer.
+    reason : str
+        Why there is no such order; empty where there is one.
 
     Notes
     -----
@@ -43,8 +45,8 @@ class Explanation:
     are in different units. `gain` answers that question for any model.
     """
 
-    def __init__(self, model, x, context, log_prob, names, terms, order):
-        self._model, self._x, self._context = model, x, context
+    def __init__(self, model, x, context, log_prob, names, terms, order, reason=""):
+        self._model, self._x, self._context, self.reason = model, x, context, reason
         self.log_prob, self.names, self.terms, self.order = log_prob, tuple(names), terms, order
 
     def __len__(self) -> int:
@@ -124,25 +126,27 @@ def explain(model, x, context=None) -> Explanation:
 
 def _terms(model, x, context) -> Explanation:
     log_prob = model.log_prob(x, context).numpy().astype(np.float64)
-    anatomy = Anatomy(model)
-    if anatomy.base is None:
-        return Explanation(
-            model, x, context, log_prob, ("log p",), log_prob[:, np.newaxis].copy(), None
-        )
-    order = autoregressive_order(anatomy)
-    parts = []
-    for start in range(0, max(len(x), 1), _AT_ONCE):
-        rows = tf.constant(x[start : start + _AT_ONCE])
-        given = None if context is None else tf.constant(context[start : start + _AT_ONCE])
-        split = _by_layer if order is None else _by_coordinate
-        parts.append(split(anatomy, rows, given))
-    terms = np.concatenate(parts)
+    decomposition = Decomposition(model)
+    if decomposition.base is None:
+        terms, reason = log_prob[:, np.newaxis].copy(), "the model is not made of bijectors"
+        return Explanation(model, x, context, log_prob, ("log p",), terms, None, reason)
+    order, reason = autoregressive_order(decomposition, *_rows(x, context, 0, 1))
+    split = _by_layer if order is None else _by_coordinate
+    starts = range(0, max(len(x), 1), _AT_ONCE)
+    terms = np.concatenate(
+        [split(decomposition, *_rows(x, context, start, _AT_ONCE)) for start in starts]
+    )
     if order is None:
-        names = ["base", *(piece.name for piece in anatomy.pieces)]
+        names = ["base", *(component.name for component in decomposition.components)]
     else:
         terms = terms[:, order]
         names = [_name(order, place) for place in range(len(order))]
-    return Explanation(model, x, context, log_prob, names, terms, order)
+    return Explanation(model, x, context, log_prob, names, terms, order, reason)
+
+
+def _rows(x, context, start, count) -> tuple:
+    rows = slice(start, start + count)
+    return tf.constant(x[rows]), None if context is None else tf.constant(context[rows])
 
 
 def _name(order, place) -> str:
@@ -151,66 +155,73 @@ def _name(order, place) -> str:
     return f"log p(x{order[place]}{' | ' + before + more if place else ''})"
 
 
-def _by_layer(anatomy, x, context) -> np.ndarray:
-    """Return the log density of the base and the log-determinant of each piece, [n, 1 + pieces]."""
-    embedded = anatomy.embed(context)
+def _by_layer(decomposition, x, context) -> np.ndarray:
+    """Return the log density of the base, then the log-determinants, [n, 1 + components]."""
+    embedded = decomposition.embed(context)
     n, found = len(x), []
-    for piece in anatomy.pieces:
-        bijector = piece.bijector(embedded)
-        found.append(bijector.inverse_log_det_jacobian(tf.identity(x), len(piece.event_shape)))
+    for component in decomposition.components:
+        bijector = component.bijector(embedded)
+        found.append(bijector.inverse_log_det_jacobian(tf.identity(x), len(component.event_shape)))
         x = bijector.inverse(tf.identity(x))
-    found.insert(0, anatomy.base.log_prob(x))
+    found.insert(0, decomposition.base.log_prob(x))
     return np.stack([np.broadcast_to(part.numpy(), [n]) for part in found], 1).astype(np.float64)
 
 
-def _by_coordinate(anatomy, x, context) -> np.ndarray:
+def _by_coordinate(decomposition, x, context) -> np.ndarray:
     """Return the terms of each coordinate of the data, [n, D]."""
-    embedded = anatomy.embed(context)
+    embedded = decomposition.embed(context)
     terms = np.zeros([len(x), int(np.prod(x.shape[1:]))])
-    track = np.arange(terms.shape[1])
-    for piece in anatomy.pieces:
-        bijector = piece.bijector(embedded)
-        image = bijector.inverse(tf.identity(x))
-        if _permutes(bijector):
-            track = track[_permutation(bijector, piece.event_shape)]
-        else:
-            terms[:, track] += _log_slopes(piece, bijector, x, image, embedded)
-        x = image
-    base = _of_each(anatomy.base).log_prob(x).numpy()
-    terms[:, track] += np.broadcast_to(base, x.shape).reshape(terms.shape)
+    track, z = np.arange(terms.shape[1]), x
+    for component, data, z in decomposition.walk(x, context):
+        _, places, slopes = _triangular(component, data, z, embedded)
+        terms[:, track] += slopes
+        track = track[places]
+    base = _of_each(decomposition.base).log_prob(z).numpy()
+    terms[:, track] += np.broadcast_to(base, z.shape).reshape(terms.shape)
     return terms
 
 
-def _permutes(bijector) -> bool:
-    return isinstance(bijector, bijectors.Permutation) or is_a(bijector, "bijectors.Permute")
+def _triangular(component, data, latent, context) -> tuple | None:
+    """Return what makes a component triangular in some order, if its layer or TFP says so.
+
+    Which coordinates of the data move which others, booleans [D, D]; the coordinate of the data
+    that each latent one stands for, [D]; and the logarithms of the slopes, data to latent, [n, D].
+    """
+    bijector = component.bijector(context)
+    n, size = len(data), int(np.prod(component.event_shape))
+    nothing, places = np.zeros([size, size], bool), np.arange(size)
+    if int(bijector.inverse_min_event_ndims) == 0:
+        slopes = bijector.inverse_log_det_jacobian(tf.identity(data), 0)
+        return nothing, places, np.broadcast_to(slopes.numpy(), data.shape).reshape(n, size)
+    if is_a(bijector, "bijectors.Permute"):
+        numbers = tf.reshape(tf.range(size, dtype=tf.float32), [1, *component.event_shape])
+        places = np.rint(bijector.inverse(numbers).numpy()).astype(int).reshape(-1)
+        return nothing, places, np.zeros([n, size])
+    adjacency = None if component.layer is None else component.layer.adjacency
+    if adjacency is None:
+        return None
+    points = component.data_side(data, latent)
+    scalar = component.layer.scalar_bijector(points, component.context(context))
+    if scalar is None:
+        return None
+    slopes = _log_slopes(component.layer, scalar, tf.reshape(points, [n, size]))
+    if adjacency.diagonal().all():
+        moves = adjacency.T & ~np.eye(size, dtype=bool)
+        return moves, places, -slopes if component.inverted else slopes
+    if component.inverted or (adjacency.sum(1) != 1).any():
+        return None
+    return nothing, adjacency.argmax(1), slopes
 
 
-def _permutation(bijector, event_shape) -> np.ndarray:
-    """Return the data coordinate that each latent coordinate is."""
-    size = int(np.prod(event_shape))
-    places = tf.reshape(tf.range(size, dtype=tf.float32), event_shape)
-    return np.rint(bijector.inverse(places[tf.newaxis]).numpy()).astype(int).reshape(-1)
-
-
-def _log_slopes(piece, bijector, x, image, context) -> np.ndarray:
+def _log_slopes(layer, scalar, flat) -> np.ndarray:
     """Return the logarithm of the slope of each coordinate, data to latent, [n, D]."""
-    core, inverted = core_of(piece.layer)
-    n = x.shape[0]
-    if not isinstance(core, layers.MaskedAutoregressive | layers.Coupling):
-        slopes = bijector.inverse_log_det_jacobian(tf.identity(x), 0)
-        return np.broadcast_to(slopes.numpy(), x.shape).reshape(n, -1)
-    flat = tf.reshape(image if inverted else x, [n, -1])
-    inner = core.bijector(None if core.context_shape is None else context)
     slopes = np.zeros(flat.shape)
-    if isinstance(core, layers.Coupling):
-        passing, moving = np.flatnonzero(core._passing), np.flatnonzero(~core._passing)
-        scalar = inner._univariate(inner._raw_parameters(tf.gather(flat, passing, axis=1)))
-    else:
-        moving = np.arange(flat.shape[1])
-        scalar = inner._univariate(inner._raw_parameters(flat), *inner._weights)
-    at = tf.gather(flat, moving, axis=1)
-    slopes[:, moving] = scalar.inverse_log_det_jacobian(at, 0).numpy()
-    return -slopes if inverted else slopes
+    transformed = slice(None)
+    if layer.transformed is not None:
+        transformed = np.flatnonzero(layer.transformed)
+        flat = tf.gather(flat, transformed, axis=1)
+    slopes[:, transformed] = scalar.inverse_log_det_jacobian(flat, 0).numpy()
+    return slopes
 
 
 def _of_each(base):
@@ -225,39 +236,27 @@ def _of_each(base):
     return None
 
 
-def autoregressive_order(anatomy) -> tuple | None:
-    """Return an order in which each coordinate is moved by those before it, or None."""
-    if _of_each(anatomy.base) is None or anatomy.latent_shape != anatomy.model.event_shape:
-        return None
-    size = anatomy.model.event_size
+def autoregressive_order(decomposition, x, context=None) -> tuple[tuple | None, str]:
+    """Return an order in which each coordinate is moved by those before it, or None and why."""
+    if _of_each(decomposition.base) is None:
+        return None, f"the base {decomposition.base.name!r} has no density of each coordinate"
+    if decomposition.latent_shape != decomposition.model.event_shape:
+        return None, "latent points and events have different shapes"
+    size = decomposition.model.event_size
     before, track = np.zeros([size, size], bool), np.arange(size)
-    for piece in anatomy.pieces:
-        core, _ = core_of(piece.layer)
-        if isinstance(core, layers.MaskedAutoregressive | layers.Coupling):
-            if type(core) not in (layers.MaskedAutoregressive, layers.Coupling):
-                return None
-            if isinstance(core, layers.Coupling):
-                degrees = np.where(core._passing, 0, 1)
-            else:
-                degrees = np.asarray(core.network.input_degrees)
-            moves = degrees[:, np.newaxis] < degrees[np.newaxis, :]
-            before[np.ix_(track, track)] |= moves
-            continue
-        bijector = None
-        if core is None or isinstance(core, layers.Permute | layers.Reverse | layers.Static):
-            bijector = (piece if core is None else core).bijector(None)
-        if _permutes(bijector) and not core_of(piece.layer)[1]:
-            track = track[_permutation(bijector, piece.event_shape)]
-        elif not _elementwise(core, bijector):
-            return None
-    return _sorted(before)
-
-
-def _elementwise(core, bijector) -> bool:
-    known = (layers.Elementwise, layers.Shift, layers.Scale, layers.Standardize, layers.ActNorm)
-    if isinstance(core, known):
-        return True
-    return bijector is not None and int(bijector.inverse_min_event_ndims) == 0
+    embedded = decomposition.embed(context)
+    for component, data, latent in decomposition.walk(x, context):
+        found = _triangular(component, data, latent, embedded)
+        if found is None:
+            return None, (
+                f"{component.name!r} mixes the coordinates, or its layer does not say how by "
+                "`adjacency` and `scalar_bijector`"
+            )
+        moves, places, _ = found
+        before[np.ix_(track, track)] |= moves
+        track = track[places]
+    order = _sorted(before)
+    return order, "" if order else "the layers move the coordinates in different orders"
 
 
 def _sorted(before) -> tuple | None:

@@ -7,16 +7,16 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tfflows.diagnostics import networks
-from tfflows.diagnostics.anatomy import is_a
-from tfflows.diagnostics.doctor import Finding
+from tfflows.diagnostics.diagnosis import Finding
 from tfflows.diagnostics.jacobian import jacobian
 from tfflows.diagnostics.masks import cyclic
 from tfflows.saving.adoption import state_of
 from tfflows.saving.probing import first_that_runs, made_up_events, unchanged
-from tfflows.saving.tfp_classes import public_name
+from tfflows.saving.tfp_classes import is_a, public_name
+from tfflows.saving.tfp_networks import argument_of
 from tfflows.saving.tfp_parts import parts_of
 
-__all__ = ["CURED", "of_tfp"]
+__all__ = ["CURED", "listed", "of_tfp", "variables_of"]
 
 #: What a `tfflows.DistributionModel` around the very same object puts right.
 CURED = ("unreached_variables", "unbuilt_network")
@@ -164,7 +164,7 @@ def _same_structure(one, other) -> bool:
         keys = ("num_masked", "fraction_masked")
         return all(one.parameters.get(key) == other.parameters.get(key) for key in keys)
     orders = [
-        [str(getattr(n, "input_order", getattr(n, "_input_order_param", ""))) for n in found]
+        [str(argument_of(n, "input_order", "")) for n in found]
         for found in (networks.networks_in(networks.function_of(b)) for b in (one, other))
     ]
     return orders[0] == orders[1] and "random" not in str(orders)
@@ -226,7 +226,7 @@ def stale_cache(thing):
         event, _ = _try(bijector, _shape_of(thing))
     except Exception:  # `does_not_run` has reported it
         return
-    for variable in _variables(thing):
+    for variable in variables_of(thing):
         if not variable.dtype.is_floating:
             continue
         # TFP forgets an answer as soon as nobody holds it.
@@ -251,12 +251,12 @@ def stale_cache(thing):
 def unreached_variables(thing):
     """Find variables that ``trainable_variables`` does not list."""
     known = {id(variable) for variable in thing.trainable_variables}
-    used = [v for v in _variables(thing) if v.trainable]
+    used = [v for v in variables_of(thing) if v.trainable]
     missing = [variable for variable in used if id(variable) not in known]
     if missing:
         yield Finding(
             "unreached_variables",
-            f"{len(missing)} of {len(used)} variables ({_listed(missing)}) are not in its "
+            f"{len(missing)} of {len(used)} variables ({listed(missing)}) are not in its "
             "trainable_variables, so that a training loop over these leaves them as they are.",
         )
     if used and not missing:
@@ -270,16 +270,17 @@ def unreached_variables(thing):
 
 def linear_networks(thing):
     """Find networks without a non-linearity, which is TFP's default."""
+    needed = ("activation", "hidden_units")
     for network in _networks(thing):
-        if isinstance(network, tfb.AutoregressiveNetwork):
-            activation = getattr(network, "_activation", "relu")
-            if activation is None or not getattr(network, "_hidden_units", True):
-                yield Finding(
-                    "linear_network",
-                    f"{network.name} has no hidden layer with an activation (TFP's default), so "
-                    "that shifts and log-scales are linear in the coordinates.",
-                    fault=False,
-                )
+        if isinstance(network, tfb.AutoregressiveNetwork) and not all(
+            argument_of(network, name) for name in needed
+        ):
+            yield Finding(
+                "linear_network",
+                f"{network.name} has no hidden layer with an activation (TFP's default), so that "
+                "shifts and log-scales are linear in the coordinates.",
+                fault=False,
+            )
 
 
 def _networks(thing) -> list:
@@ -291,7 +292,7 @@ def _networks(thing) -> list:
     return list({id(network): network for network in found}.values())
 
 
-def _variables(thing) -> list[tf.Variable]:
+def variables_of(thing) -> list[tf.Variable]:
     """Return every tf.Variable behind an object, those of Keras layers included."""
     found = []
     for part in parts_of(thing):
@@ -302,7 +303,8 @@ def _variables(thing) -> list[tf.Variable]:
     return list({id(variable): variable for variable in found}.values())
 
 
-def _listed(variables) -> str:
+def listed(variables) -> str:
+    """Return the names of the first variables as text."""
     names = [variable.name.partition(":")[0] for variable in variables[:3]]
     return ", ".join(names) + (", ..." if len(variables) > 3 else "")
 

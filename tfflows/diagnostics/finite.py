@@ -3,34 +3,42 @@
 import numpy as np
 import tensorflow as tf
 
-from tfflows.diagnostics.report import Line
+from tfflows.diagnostics.report import CheckResult
 
-__all__ = ["adapted", "finite", "finite_samples", "support"]
+__all__ = ["adapted", "finite", "finite_samples", "support", "waiting_layers"]
 
 
-def adapted(study) -> Line:
+def adapted(inputs) -> CheckResult:
     """Look for layers that still wait to see data."""
     good = "layers that still wait to see data; none should"
-    waiting = study.model.needs_adapt
-    return Line(
+    waiting = inputs.model.needs_adapt
+    return CheckResult(
         "adapted",
         float(waiting),
         0.0,
         good,
         "A layer that waits works in the units of nobody's data.",
         "Call flow.adapt(x) or flow.fit(x) with training rows.",
-        f"Waiting: {study.model._waiting()}." if waiting else "",
+        f"Waiting: {waiting_layers(inputs.model)}." if waiting else "",
     )
 
 
-def finite(study) -> Line:
+def waiting_layers(model) -> str:
+    """Name the layers of a model that still wait to see data."""
+    names = model.unadapted_layers
+    if not names:
+        return "this model"
+    return f"the layer{'s' if len(names) > 1 else ''} {', '.join(map(repr, names))}"
+
+
+def finite(inputs) -> CheckResult:
     """Count the rows whose log density is NaN or plus infinity."""
-    bad = np.isnan(study.all_log_prob) | np.isposinf(study.all_log_prob)
+    bad = np.isnan(inputs.all_log_prob) | np.isposinf(inputs.all_log_prob)
     detail = ""
     if bad.any():
         first = int(bad.argmax())
-        detail = f"First: row {first}. {_maker(study, first)}"
-    return Line(
+        detail = f"First: row {first}. {_maker(inputs, first)}"
+    return CheckResult(
         "finite",
         float(bad.sum()),
         0.0,
@@ -42,10 +50,10 @@ def finite(study) -> Line:
     )
 
 
-def support(study) -> Line:
+def support(inputs) -> CheckResult:
     """Count the rows where the density is zero."""
-    outside = np.isneginf(study.all_log_prob)
-    return Line(
+    outside = np.isneginf(inputs.all_log_prob)
+    return CheckResult(
         "support",
         float(outside.sum()),
         0.0,
@@ -57,10 +65,10 @@ def support(study) -> Line:
     )
 
 
-def finite_samples(study) -> Line:
+def finite_samples(inputs) -> CheckResult:
     """Count the drawn events that are not finite."""
-    bad = ~np.isfinite(study.flat_drawn).all(1)
-    return Line(
+    bad = ~np.isfinite(inputs.flat_drawn).all(1)
+    return CheckResult(
         "finite_samples",
         float(bad.sum()),
         0.0,
@@ -72,19 +80,19 @@ def finite_samples(study) -> Line:
     )
 
 
-def _maker(study, row: int) -> str:
+def _maker(inputs, row: int) -> str:
     """Name the first part of the model that makes something not finite of a row."""
-    x = tf.constant(study.all_x[row : row + 1])
-    context = study.all_context
+    x = tf.constant(inputs.all_x[row : row + 1])
+    context = inputs.all_context
     context = None if context is None else tf.constant(context[row : row + 1])
-    embedded = study.anatomy.embed(context)
+    embedded = inputs.decomposition.embed(context)
     if embedded is not None and not np.isfinite(embedded).all():
         return "The context network is the first whose output is not finite."
-    for piece in study.anatomy.pieces:
-        bijector = piece.bijector(embedded)
-        log_det = bijector.inverse_log_det_jacobian(tf.identity(x), len(piece.event_shape))
+    for component in inputs.decomposition.components:
+        bijector = component.bijector(embedded)
+        log_det = bijector.inverse_log_det_jacobian(tf.identity(x), len(component.event_shape))
         x = bijector.inverse(tf.identity(x))
         for what, value in (("output", x), ("log-determinant", log_det)):
             if not np.isfinite(value).all():
-                return f"The layer {piece.name!r} is the first whose {what} is not finite."
-    return "The base is what is not finite." if study.anatomy.pieces else ""
+                return f"The layer {component.name!r} is the first whose {what} is not finite."
+    return "The base is what is not finite." if inputs.decomposition.components else ""

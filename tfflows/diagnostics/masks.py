@@ -5,43 +5,43 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from tfflows import layers
-from tfflows.diagnostics.anatomy import chained, core_of, is_a
 from tfflows.diagnostics.jacobian import jacobian
-from tfflows.diagnostics.report import Line
+from tfflows.diagnostics.report import CheckResult
+from tfflows.saving.tfp_classes import chained, is_a
 
 __all__ = ["cyclic", "masks"]
 
 _LARGEST = 4096
 
 
-def masks(study) -> Line:
+def masks(inputs) -> CheckResult:
     """Look for slopes where a masked layer promises zeros."""
     good = "largest slope where a masked layer promises none; exactly zero"
-    if study.model.event_size > _LARGEST:
-        return Line.without("masks", good, f"events of more than {_LARGEST} coordinates")
-    if not len(study.x):
-        return Line.without("masks", good, "there are no rows with a finite density")
-    rows = study.some(max(1, min(16, 4096 // study.model.event_size)), "masks")
-    context = study.embedded(rows)
+    if inputs.model.event_size > _LARGEST:
+        return CheckResult.skipped("masks", good, f"events of more than {_LARGEST} coordinates")
+    if not len(inputs.x):
+        return CheckResult.skipped("masks", good, "there are no rows with a finite density")
+    rows = inputs.some(max(1, min(16, 4096 // inputs.model.event_size)), "masks")
+    context = inputs.embedded(rows)
     found = {}
-    for piece, data, latent in study.walked:
-        core, inverted = core_of(piece.layer)
-        points = tf.constant((latent if inverted else data)[rows])
-        if core is None or isinstance(core, layers.Static):
-            bijector = piece.bijector(context) if core is None else core.bijector()
-            for name, forbidden in _of_tfp(piece.name, bijector, points):
-                found[name] = forbidden
-        elif isinstance(core, layers.MaskedAutoregressive | layers.Coupling):
-            inner = None if core.context_shape is None else context
-            matrix = jacobian(lambda x, c, core=core: core.bijector(c).inverse(x), points, inner)
-            wrong = np.abs(matrix[:, ~_allowed(core)])
-            found[piece.name] = float(wrong.max()) if wrong.size else 0.0
+    for component, data, latent in inputs.walked:
+        points = tf.constant(component.data_side(data, latent)[rows])
+        given = component.context(context)
+        bijector, adjacency = component.bijector, None
+        if component.layer is not None:
+            bijector, adjacency = component.layer.bijector, component.layer.adjacency
+        if adjacency is None:
+            for name, slope in _of_tfp(component.name, bijector(given), points):
+                found[name] = slope
+        elif (adjacency.sum(1) > 1).any():
+            matrix = jacobian(lambda x, c, b=bijector: b(c).inverse(x), points, given)
+            wrong = np.abs(matrix[:, ~adjacency])
+            found[component.name] = float(wrong.max()) if wrong.size else 0.0
     if not found:
-        return Line.without("masks", good, "no layer is masked")
+        return CheckResult.skipped("masks", good, "no layer is masked")
     worst = max(found, key=lambda name: (math.isnan(found[name]), found[name]))
     broken = [repr(name) for name, forbidden in found.items() if forbidden != 0]
-    return Line(
+    return CheckResult(
         "masks",
         found[worst],
         0.0,
@@ -55,27 +55,16 @@ def masks(study) -> Line:
     )
 
 
-def _allowed(core) -> np.ndarray:
-    """Return which inputs may move which outputs, [output, input]."""
-    size = math.prod(core.event_shape)
-    own = np.eye(size, dtype=bool)
-    if isinstance(core, layers.Coupling):
-        passing = core._passing
-        return own | (~passing[:, np.newaxis] & passing[np.newaxis, :])
-    degrees = np.asarray(core.network.input_degrees)
-    return own | (degrees[np.newaxis, :] < degrees[:, np.newaxis])
-
-
 def _of_tfp(name, bijector, points):
     """Yield the largest slope on a cycle for each autoregressive bijector of a chain of TFP's."""
-    for part in chained(bijector):
-        inner = part
-        turned = is_a(part, "bijectors.Invert")
-        if turned:
-            inner = part.bijector
+    parts = chained(bijector)
+    inside = [part.bijector if is_a(part, "bijectors.Invert") else part for part in parts]
+    if not any(is_a(inner, "bijectors.MaskedAutoregressiveFlow") for inner in inside):
+        return
+    for part, inner in zip(parts, inside, strict=True):
         image = part.inverse(tf.identity(points))
         if is_a(inner, "bijectors.MaskedAutoregressiveFlow"):
-            start = image if turned else points
+            start = points if inner is part else image
             matrix = jacobian(lambda x, c, b=inner: b.inverse(tf.identity(x)), start)
             yield (part.name if part.name == name else f"{name}: {part.name}"), cyclic(matrix)
         points = image

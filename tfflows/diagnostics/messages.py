@@ -1,6 +1,6 @@
 """Error messages of TFP and Keras, what they mean, and the code instead."""
 
-from tfflows.diagnostics.doctor import Finding
+from tfflows.diagnostics.diagnosis import Finding
 from tfflows.diagnostics.prescriptions import ADOPT, DENSITY_MODEL, FLOW
 
 __all__ = ["read"]

@@ -8,7 +8,8 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tfflows.diagnostics import findings
-from tfflows.diagnostics.doctor import Finding
+from tfflows.diagnostics.diagnosis import Finding
+from tfflows.diagnostics.prescriptions import DENSITY_MODEL, NETWORK
 
 __all__ = ["is_keras_2", "of_keras", "of_keras_2"]
 
@@ -29,7 +30,7 @@ def of_keras(layer: keras.layers.Layer) -> tuple[list[Finding], list]:
             inside = findings.of_tfp(value)
             found += [f for f in inside if f.name not in ("invisible_to_keras", *findings.CURED)]
             found += [f for f in inside if f.name == "unbuilt_network"]
-            variables = findings._variables(value)
+            variables = findings.variables_of(value)
         elif isinstance(value, tf.Variable):
             variables = [value]
         else:
@@ -45,7 +46,7 @@ def of_keras(layer: keras.layers.Layer) -> tuple[list[Finding], list]:
             found.append(
                 Finding(
                     "unreached_variables",
-                    f"{len(missing)} variables of {where} ({findings._listed(missing)}) are not "
+                    f"{len(missing)} variables of {where} ({findings.listed(missing)}) are not "
                     f"weights of {layer.name!r}, which has {len(layer.trainable_weights)} "
                     "trainable ones: `fit` would leave them as they are, and save_weights would "
                     "not write them. Keras sees neither tf.Variables nor layers of Keras 2.",
@@ -94,8 +95,6 @@ def of_keras_2(layer) -> tuple[list[Finding], str]:
         "(`Only instances of keras.Layer can be added to a Sequential model`) or does not see its "
         "weights.",
     )
-    from tfflows.diagnostics.prescriptions import DENSITY_MODEL, NETWORK
-
     if isinstance(layer, tfb.AutoregressiveNetwork):
         return [finding], NETWORK
     return [finding], DENSITY_MODEL

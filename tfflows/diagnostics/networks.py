@@ -8,8 +8,7 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from tfflows.diagnostics.anatomy import chained, is_a
-from tfflows.saving.tfp_classes import public_name
+from tfflows.saving.tfp_classes import chained, is_a, public_name
 from tfflows.saving.tfp_networks import built_variables, is_tfp_network
 
 __all__ = [

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from tfflows.diagnostics.report import Line
+from tfflows.diagnostics.report import CheckResult
 
 __all__ = ["train_gap"]
 
@@ -12,32 +12,36 @@ _PER_COORDINATE = 0.05
 _FEWEST = 20
 
 
-def train_gap(study) -> Line:
+def train_gap(inputs) -> CheckResult:
     """Compare the mean log density of training rows with that of held-out rows."""
     good = "mean log density of training rows minus that of held-out rows, in nats"
-    if study.train is None:
-        return Line.without("train_gap", good, "pass train= to compare with the training rows")
+    if inputs.train is None:
+        return CheckResult.skipped(
+            "train_gap", good, "pass train= to compare with the training rows"
+        )
     rows = slice(None)
-    if len(study.train) > 10_000:
-        rows = np.sort(study.random("train_gap").choice(len(study.train), 10_000, replace=False))
-    context = None if study.train_context is None else study.train_context[rows]
-    train = study.model.log_prob(study.train[rows], context).numpy().astype(np.float64)
-    train, held = train[np.isfinite(train)], study.log_prob.astype(np.float64)
+    if len(inputs.train) > 10_000:
+        rows = np.sort(inputs.random("train_gap").choice(len(inputs.train), 10_000, replace=False))
+    context = None if inputs.train_context is None else inputs.train_context[rows]
+    train = inputs.model.log_prob(inputs.train[rows], context).numpy().astype(np.float64)
+    train, held = train[np.isfinite(train)], inputs.log_prob.astype(np.float64)
     if min(len(train), len(held)) < _FEWEST:
-        return Line.without("train_gap", good, f"fewer than {_FEWEST} rows with a finite density")
+        return CheckResult.skipped(
+            "train_gap", good, f"fewer than {_FEWEST} rows with a finite density"
+        )
     from scipy.stats import norm
 
-    tolerance = _PER_COORDINATE * study.model.event_size
+    tolerance = _PER_COORDINATE * inputs.model.event_size
     error = math.sqrt(train.var(ddof=1) / len(train) + held.var(ddof=1) / len(held))
     gap = float(train.mean() - held.mean())
-    margin = float(norm.isf(study.alpha)) * error
-    return Line(
+    margin = float(norm.isf(inputs.alpha)) * error
+    return CheckResult(
         "train_gap",
         gap,
         tolerance + margin,
         good,
         f"{_PER_COORDINATE:g} nats for each coordinate, which any fit gains on its own rows, and "
-        f"{margin:.2g} that chance adds (with probability {study.alpha:.2g}).",
+        f"{margin:.2g} that chance adds (with probability {inputs.alpha:.2g}).",
         "The model has learned training rows by heart. Stop earlier "
         "(keras.callbacks.EarlyStopping on validation data), make it smaller, add weight decay or "
         "dropout, or find more data.",

@@ -7,8 +7,8 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tfflows.diagnostics import networks
-from tfflows.diagnostics.anatomy import is_a
-from tfflows.saving.tfp_classes import parameters_of, public_name
+from tfflows.saving.tfp_classes import is_a, parameters_of, public_name
+from tfflows.saving.tfp_networks import argument_of
 
 __all__ = ["ADOPT", "DENSITY_MODEL", "FLOW", "NETWORK", "code_for"]
 
@@ -147,8 +147,8 @@ def _entries(chain, paths, size) -> list[str]:
 def _sizes(core) -> str:
     """Return the arguments that make a network of the size of a given one."""
     for network in networks.networks_in(networks.function_of(core)):
-        units = getattr(network, "hidden_units", getattr(network, "_hidden_units", None))
-        activation = getattr(network, "activation", getattr(network, "_activation", None))
+        units = argument_of(network, "hidden_units")
+        activation = argument_of(network, "activation")
         if callable(activation):
             activation = getattr(activation, "__name__", None)
         said = f", hidden_units={tuple(units)}" if units else ""

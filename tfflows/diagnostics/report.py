@@ -3,11 +3,11 @@
 import dataclasses
 import textwrap
 
-__all__ = ["Line", "Report"]
+__all__ = ["CheckResult", "Report"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Line:
+class CheckResult:
     """One thing that was looked at.
 
     Attributes
@@ -32,7 +32,7 @@ class Line:
 
     Examples
     --------
-    >>> line = Line("round_trip", 2e-6, 1e-4, "an error", "rounding", "use float64")
+    >>> line = CheckResult("round_trip", 2e-6, 1e-4, "an error", "rounding", "use float64")
     >>> line.ok, line.applies
     (True, True)
     """
@@ -47,7 +47,7 @@ class Line:
     p_value: float | None = None
 
     @classmethod
-    def without(cls, name: str, good: str, why: str) -> "Line":
+    def skipped(cls, name: str, good: str, why: str) -> "CheckResult":
         """Return a line that does not apply to a model, and says why."""
         return cls(name, None, None, good, why)
 
@@ -74,21 +74,21 @@ class Report:
 
     Parameters
     ----------
-    lines : sequence of Line
+    lines : sequence of CheckResult
         The lines.
     title : str
         What was checked.
 
     Attributes
     ----------
-    lines : tuple of Line
+    lines : tuple of CheckResult
         All lines.
     title : str
         What was checked.
 
     Examples
     --------
-    >>> report = Report([Line("finite", 0.0, 0.0, "rows without a density", "any is wrong")])
+    >>> report = Report([CheckResult("finite", 0.0, 0.0, "rows without a density", "any is wrong")])
     >>> report.ok, report["finite"].value, report.failed
     (True, 0.0, ())
     """
@@ -108,7 +108,7 @@ class Report:
         """Names of the lines that are not good, the first of them first."""
         return tuple(line.name for line in self.lines if not line.ok)
 
-    def __getitem__(self, name: str) -> Line:
+    def __getitem__(self, name: str) -> CheckResult:
         """Return the line of that name.
 
         Raises

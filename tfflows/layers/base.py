@@ -4,6 +4,7 @@ import math
 import types
 
 import keras
+import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
@@ -19,6 +20,14 @@ class BijectorLayer(keras.layers.Layer):
     - ``build(event_shape, context_shape=None)``, which creates every weight, and
     - ``bijector(context=None)``, which returns a fresh ``tfb.Bijector``, latent to data, made from
       ``tf.convert_to_tensor(weight)``.
+
+    It may say more about its map, which `DensityModel.check` and `DensityModel.explain` ask for:
+
+    - ``adjacency``, which latent coordinates depend on which coordinates of the data,
+    - ``raw_parameters(x, context=None)`` beside an attribute ``univariate``, what a conditioner
+      makes of the data and the family that turns it into a scalar bijector for each coordinate, or
+    - ``scalar_bijector(x, context=None)``, that bijector itself, for a layer without such a family,
+    - ``transformed``, the coordinates that these two are about, where they are not all.
 
     As a Keras layer it maps data to latent: ``layer(x, context)`` is
     ``layer.bijector(context).inverse(x)``, so it is an ordinary citizen of a functional model.
@@ -130,6 +139,69 @@ class BijectorLayer(keras.layers.Layer):
 
     def keep_start(self) -> None:
         """Count as adapted without data, at the start; most layers wait for none."""
+
+    @property
+    def adjacency(self) -> np.ndarray | None:
+        """Which latent coordinates depend on which coordinates of the data.
+
+        Booleans ``[D, D]`` over flattened coordinates, latent by data; None where all may depend on
+        all, or nobody knows. A layer whose bijector acts on scalars (``forward_min_event_ndims=0``)
+        need not answer.
+        """
+        return None
+
+    @property
+    def transformed(self) -> np.ndarray | None:
+        """The flattened coordinates that `scalar_bijector` acts on, booleans ``[D]``; None for all.
+
+        The others pass through the layer as they are.
+        """
+        return None
+
+    def raw_parameters(self, x, context=None) -> tf.Tensor | None:
+        """Return the parameters from which ``univariate`` makes the scalar bijectors at `x`.
+
+        Parameters
+        ----------
+        x : tf.Tensor
+            Data as this layer receives it, ``[n, *event_shape]``.
+        context : tf.Tensor, optional
+            ``[n, *context_shape]``.
+
+        Returns
+        -------
+        tf.Tensor or None
+            ``[n, k, P]`` for the k transformed coordinates; None for a layer without such.
+        """
+        return None
+
+    def scalar_bijector(self, x, context=None) -> tfb.Bijector | None:
+        r"""Return how each coordinate is mapped, given the others.
+
+        The parameters of the scalar bijector of coordinate i may depend on the other coordinates of
+        `x` that `adjacency` names for it, so that
+        :math:`\log|\det \partial z / \partial x|` is the sum of the logarithms of its slopes.
+
+        Parameters
+        ----------
+        x, context
+            As in `raw_parameters`.
+
+        Returns
+        -------
+        tfb.Bijector or None
+            A scalar bijector, latent to data, that acts on the k transformed coordinates
+            ``[n, k]``; None for a layer that has none.
+        """
+        raw = self.raw_parameters(x, context)
+        return None if raw is None else self.univariate.bijector(raw)
+
+    def unwrap(self) -> tuple["BijectorLayer", bool, bool]:
+        """Return the layer inside wrappers, whether they invert it and whether it sees a context.
+
+        A layer that is no wrapper returns ``(self, False, True)``.
+        """
+        return self, False, True
 
     def __call__(self, x, context=None, **kwargs):
         """Map data to latent, building the layer for the shapes it sees if that is still due."""

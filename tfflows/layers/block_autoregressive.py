@@ -168,6 +168,13 @@ class BlockAutoregressive(BijectorLayer):
         """Latent to data: a root search for each coordinate, in their order."""
         return frozenset({"forward"})
 
+    @property
+    def adjacency(self) -> np.ndarray | None:
+        """Each latent coordinate depends on its own and on those before it."""
+        if self.offsets is None:
+            return None
+        return np.tri(math.prod(self.event_shape), dtype=bool)
+
     def get_config(self):
         """Return the constructor's arguments."""
         return {

@@ -211,6 +211,25 @@ class Coupling(BijectorLayer):
             super().row_by_row and is_known_family(self.univariate) and not self._given_conditioner
         )
 
+    @property
+    def adjacency(self) -> np.ndarray | None:
+        """Each latent coordinate depends on its own, the transformed ones on all others too."""
+        if not self.built:
+            return None
+        own = np.eye(len(self._passing), dtype=bool)
+        return own | (self.transformed[:, np.newaxis] & self._passing)
+
+    @property
+    def transformed(self) -> np.ndarray | None:
+        """The flattened coordinates that do not pass through, booleans ``[D]``."""
+        return ~self._passing if self.built else None
+
+    def raw_parameters(self, x, context=None) -> tf.Tensor | None:
+        """Return what the conditioner makes of the coordinates of `x` that pass through."""
+        bijector = self.bijector(context)
+        # Of a subclass with a bijector of its own nothing is known.
+        return bijector.raw_parameters(x) if isinstance(bijector, bijectors.Coupling) else None
+
     def get_config(self):
         """Return the constructor's arguments."""
         return {

@@ -1,6 +1,9 @@
 """A univariate family applied to each coordinate on its own."""
 
+import math
+
 import keras
+import tensorflow as tf
 
 from tfflows.layers.base import BijectorLayer
 from tfflows.layers.context import flatten_context
@@ -87,6 +90,12 @@ class Elementwise(BijectorLayer):
     def row_by_row(self) -> bool:
         """Whether the image of a row in training is known to depend on that row alone."""
         return super().row_by_row and is_known_family(self.univariate)
+
+    def raw_parameters(self, x, context=None) -> tf.Tensor:
+        """Return the parameters of each coordinate, the same for every `x`, ``[n, D, P]``."""
+        rows, shape = x.shape[0], (*self.event_shape, self.univariate.parameter_size)
+        raw = tf.broadcast_to(self.raw(context), [rows, *shape])
+        return tf.reshape(raw, [rows, math.prod(self.event_shape), shape[-1]])
 
     def get_config(self):
         """Return the constructor's arguments."""

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfflows import bijectors
@@ -160,6 +161,21 @@ class MaskedAutoregressive(BijectorLayer):
         """Latent to data, unless there are few steps."""
         steps = 0 if self.network is None else len(set(self.network.input_degrees))
         return frozenset({"forward"} if steps > _FEW_STEPS else ())
+
+    @property
+    def adjacency(self) -> np.ndarray | None:
+        """Each latent coordinate depends on its own and on those before it in the order."""
+        if self.network is None:
+            return None
+        degrees = np.asarray(self.network.input_degrees)
+        return np.eye(len(degrees), dtype=bool) | (degrees < degrees[:, np.newaxis])
+
+    def raw_parameters(self, x, context=None) -> tf.Tensor | None:
+        """Return what the network makes of `x`, ``[n, D, P]``."""
+        bijector = self.bijector(context)
+        # Of a subclass with a bijector of its own nothing is known.
+        known = isinstance(bijector, bijectors.MaskedAutoregressive)
+        return bijector.raw_parameters(x) if known else None
 
     def get_config(self):
         """Return the constructor's arguments, a drawn order as its numbers."""

@@ -4,6 +4,7 @@ import math
 
 import keras
 import numpy as np
+from tensorflow_probability import bijectors as tfb
 
 from tfflows import bijectors
 from tfflows.bijectors.permutation import check_permutation
@@ -64,6 +65,17 @@ class Permute(BijectorLayer):
         """Return the permutation."""
         return bijectors.Permutation(self.permutation, self.event_shape)
 
+    @property
+    def adjacency(self) -> np.ndarray | None:
+        """Each latent coordinate is one of the data."""
+        if not self.built:
+            return None
+        return np.eye(len(self.permutation), dtype=bool)[:, self.permutation]
+
+    def scalar_bijector(self, x, context=None) -> tfb.Bijector:
+        """Return the identity: no coordinate changes its value."""
+        return tfb.Identity()
+
     def get_config(self):
         """Return the constructor's arguments, a drawn permutation as its numbers."""
         return {**super().get_config(), "permutation": self.permutation, "seed": self.seed}
@@ -89,3 +101,14 @@ class Reverse(BijectorLayer):
         """Return the permutation."""
         size = math.prod(self.event_shape)
         return bijectors.Permutation(range(size - 1, -1, -1), self.event_shape)
+
+    @property
+    def adjacency(self) -> np.ndarray | None:
+        """Each latent coordinate is one of the data."""
+        if not self.built:
+            return None
+        return np.eye(math.prod(self.event_shape), dtype=bool)[::-1]
+
+    def scalar_bijector(self, x, context=None) -> tfb.Bijector:
+        """Return the identity: no coordinate changes its value."""
+        return tfb.Identity()

@@ -91,6 +91,11 @@ class Invert(_Wrapper):
         other = {"forward": "inverse", "inverse": "forward"}
         return frozenset(other[direction] for direction in self.layer.sequential)
 
+    def unwrap(self):
+        """Return what the wrapped layer does, with its directions exchanged."""
+        layer, inverted, conditional = self.layer.unwrap()
+        return layer, not inverted, conditional
+
     def latent_shape(self, event_shape):
         """Return the event shape on the latent side."""
         return self.layer.data_shape(event_shape)
@@ -130,6 +135,10 @@ class Unconditional(_Wrapper):
     def bijector(self, context=None):
         """Return the inner layer's bijector."""
         return self.layer.bijector(None)
+
+    def unwrap(self):
+        """Return what the wrapped layer does, without a context."""
+        return *self.layer.unwrap()[:2], False
 
     def latent_shape(self, event_shape):
         """Return the event shape on the latent side."""

@@ -653,6 +653,21 @@ validation_batch_size, validation_freq
     def _cast(self, value):
         return None if value is None else tf.cast(value, self.variable_dtype)
 
+    # what the model says about itself to `check`, `explain` and `tfflows.doctor`
+
+    def components(self) -> list:
+        """Return what the model is made of, from the data to the base.
+
+        Layers (`tfflows.layers.BijectorLayer`) or TFP bijectors, the first nearest the data, and at
+        the end the base distribution of the latent points. Empty for a model that is not made of
+        bijectors, or does not say so.
+        """
+        return []
+
+    def embed(self, context):
+        """Return the context as the components see it; here as it is given."""
+        return context
+
 
 def _one_of(y, context):
     if y is not None and context is not None:

@@ -8,7 +8,7 @@ from tfflows.distributions import FlowDistribution
 from tfflows.models.density_model import DensityModel
 from tfflows.saving.adoption import adopt_distribution, state_of
 from tfflows.saving.probing import unchanged
-from tfflows.saving.tfp_classes import public_name
+from tfflows.saving.tfp_classes import is_a, public_name
 from tfflows.saving.tfp_config import from_config, to_config
 
 __all__ = ["DistributionModel"]
@@ -122,6 +122,12 @@ class DistributionModel(DensityModel):
                 name=given.name,
             )
         return _Fresh(given)
+
+    def components(self) -> list:
+        """Return bijector and base of a transformed distribution; nothing of any other."""
+        given = self.tfp_distribution
+        transformed = is_a(given, "distributions.TransformedDistribution")
+        return [given.bijector, given.distribution] if transformed else []
 
     def get_config(self) -> dict:
         """Return the constructor's arguments."""

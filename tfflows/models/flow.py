@@ -454,6 +454,10 @@ class Flow(DensityModel):
                     )
         return ""
 
+    def components(self) -> list:
+        """Return the layers, the first nearest the data, and the base distribution."""
+        return [*self.bijector_layers, self.base.distribution]
+
     # saving
 
     def _endpoints(self):

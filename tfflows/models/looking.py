@@ -1,13 +1,12 @@
 """Looking at a fitted model: check, explain, level."""
 
+from tfflows import diagnostics
+
 __all__ = ["Looking"]
 
 
 class Looking:
-    """The part of a model that looks at itself.
-
-    The tools stand on top of the models, and come in when they are asked for.
-    """
+    """The part of a model that looks at itself."""
 
     def check(
         self,
@@ -68,9 +67,7 @@ class Looking:
         >>> report.ok, report["round_trip"].ok, len(report.failed)
         (True, True, 0)
         """
-        from tfflows.diagnostics.check import check
-
-        return check(
+        return diagnostics.check(
             self,
             x,
             context,
@@ -113,9 +110,7 @@ class Looking:
         >>> explanation.ranking.tolist()
         [[1, 0]]
         """
-        from tfflows.diagnostics.explain import explain
-
-        return explain(self, x, context)
+        return diagnostics.explain(self, x, context)
 
     def level(self, alpha: float, calibration, context=None):
         """Return the density level above which a share `alpha` of events lie, and p-values.
@@ -154,6 +149,4 @@ class Looking:
         >>> level.p_value(np.array([[4.0, 4.0]], "float32")).tolist()
         [0.001]
         """
-        from tfflows.diagnostics.level import level
-
-        return level(self, alpha, calibration, context)
+        return diagnostics.level(self, alpha, calibration, context)

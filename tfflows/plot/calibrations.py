@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfflows.diagnostics.two_sample import kolmogorov_margin
+from tfflows.distributions import StandardNormal
 from tfflows.plot.latents import latent_points
 from tfflows.plot.style import GRAY, axes_or_new, cycle
 
@@ -70,9 +72,6 @@ def calibration(
     'stated probability p'
     """
     from scipy.stats import norm
-
-    from tfflows.diagnostics.two_sample import kolmogorov_margin
-    from tfflows.distributions import StandardNormal
 
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence={confidence!r}: expected a probability in (0, 1).")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfflows.distributions import StandardNormal
 from tfflows.plot.style import BLACK, BLUE, GRAY, cycle, new_figure
 
 if TYPE_CHECKING:
@@ -121,8 +122,6 @@ def quantiles(ax: Axes, z: np.ndarray, base: np.ndarray) -> None:
 
 def base_sample(model, size):
     """Return many points of the base ``[n, coordinates]``, and whether it is standard normal."""
-    from tfflows.distributions import StandardNormal
-
     base = model.base.distribution
     if isinstance(base, StandardNormal):
         from scipy.stats import norm

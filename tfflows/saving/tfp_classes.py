@@ -14,7 +14,9 @@ from tfflows.distributions.standard_normal import StandardNormal
 tfb, tfd = tfp.bijectors, tfp.distributions
 
 __all__ = [
+    "chained",
     "function_name",
+    "is_a",
     "is_keras_registered",
     "missing_parameters",
     "named_function",
@@ -119,6 +121,33 @@ def public_class(name: object) -> type:
             "another version."
         )
     return cls
+
+
+def is_a(obj: object, *names: str) -> bool:
+    """Say whether an object is of one of TFP's classes, the private twins of some included.
+
+    Examples
+    --------
+    >>> from tensorflow_probability import bijectors as tfb
+    >>> is_a(tfb.Chain([tfb.Exp()]), "bijectors.Chain", "bijectors.Invert")
+    True
+    """
+    name = public_name(obj)
+    return name in names or any(isinstance(obj, public_class(given)) for given in names)
+
+
+def chained(bijector: tfb.Bijector) -> list[tfb.Bijector]:
+    """Return the bijectors of a chain, chains within it included, the first nearest the data.
+
+    Examples
+    --------
+    >>> from tensorflow_probability import bijectors as tfb
+    >>> [b.name for b in chained(tfb.Chain([tfb.Exp(), tfb.Chain([tfb.Tanh()])]))]
+    ['exp', 'tanh']
+    """
+    if not is_a(bijector, "bijectors.Chain"):
+        return [bijector]
+    return [part for entry in bijector.bijectors for part in chained(entry)]
 
 
 def function_name(function: Callable) -> str | None:

@@ -21,7 +21,7 @@ from tfflows.saving.tfp_values import (
     is_value,
 )
 
-__all__ = ["decode_network", "encode_network", "is_tfp_network"]
+__all__ = ["argument_of", "decode_network", "encode_network", "is_tfp_network"]
 
 # Argument of the constructor -> attribute that keeps it.
 MADE_ATTRIBUTES = {
@@ -50,6 +50,11 @@ _TEMPLATE = "real_nvp_default_template"
 def is_tfp_network(obj: object) -> bool:
     """Whether this module can write the object: TFP's AutoregressiveNetwork or RealNVP template."""
     return isinstance(obj, tfb.AutoregressiveNetwork) or _is_template(obj)
+
+
+def argument_of(network: object, name: str, default: object = None) -> object:
+    """Return what a network was given as an argument: a public attribute, or TFP's private one."""
+    return getattr(network, name, getattr(network, MADE_ATTRIBUTES[name], default))
 
 
 def encode_network(network: object, where: str) -> dict:

@@ -7,10 +7,10 @@ import numpy as np
 from tfflows.inputs.arrays import check_table
 from tfflows.saving.probing import only_looking
 
-__all__ = ["Level", "level"]
+__all__ = ["ConformalRegion", "level"]
 
 
-class Level:
+class ConformalRegion:
     r"""A density level that divides ordinary from unusual events, calibrated on held-out rows.
 
     With n calibration rows and k = floor((n + 1)(1 - alpha)), the level is the k-th smallest of
@@ -94,10 +94,12 @@ class Level:
 
     def __repr__(self) -> str:
         """Return coverage, level and number of calibration rows."""
-        return f"Level(alpha={self.alpha:g}, log_prob={self.log_prob:.4g}, rows={self.rows})"
+        return (
+            f"ConformalRegion(alpha={self.alpha:g}, log_prob={self.log_prob:.4g}, rows={self.rows})"
+        )
 
 
-def level(model, alpha: float, calibration, context=None) -> Level:
+def level(model, alpha: float, calibration, context=None) -> ConformalRegion:
     """Return the level of a coverage; see `DensityModel.level`."""
     if not 0 < alpha < 1:
         raise ValueError(f"alpha is the coverage of the region, between 0 and 1; got {alpha!r}.")
@@ -114,4 +116,4 @@ def level(model, alpha: float, calibration, context=None) -> Level:
             f"{int(np.isnan(scores).sum())} calibration rows have a log density of NaN (first: row "
             f"{int(np.isnan(scores).argmax())}); flow.check(x) says why."
         )
-    return Level(model, alpha, scores)
+    return ConformalRegion(model, alpha, scores)

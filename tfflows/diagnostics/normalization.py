@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from tfflows.diagnostics.report import Line
+from tfflows.diagnostics.report import CheckResult
 
 __all__ = ["integral"]
 
@@ -14,41 +14,41 @@ _DRAWS = 10_000
 _INSIDE = 0.02
 
 
-def integral(study) -> Line:
+def integral(inputs) -> CheckResult:
     """Compare the integral of the density over a region with the share of draws in it.
 
     Up to two coordinates the region is a box with nearly all draws. Above, it is a ball in
     whitened coordinates with a fiftieth of them, small enough for the density to vary little.
     """
-    size = study.model.event_size
+    size = inputs.model.event_size
     region = "a box" if size <= 2 else "a ball"
     good = f"integral of the density over {region} against the share of draws in it: difference"
-    if not len(study.x):
-        return Line.without("integral", good, "there are no rows with a finite density")
+    if not len(inputs.x):
+        return CheckResult.skipped("integral", good, "there are no rows with a finite density")
     context = None
-    if study.context is not None:
-        context = study.context[study.some(1, "integral: context")[0]]
-    random = study.random("integral")
+    if inputs.context is not None:
+        context = inputs.context[inputs.some(1, "integral: context")[0]]
+    random = inputs.random("integral")
     seeds = [int(s) for s in random.integers(2**31 - 1, size=2)]
-    pilot = _draw(study, 2000, seeds[0], context)
-    draws = _draw(study, _DRAWS, seeds[1], context)
+    pilot = _draw(inputs, 2000, seeds[0], context)
+    draws = _draw(inputs, _DRAWS, seeds[1], context)
     if len(pilot) < 1000 or len(draws) < _DRAWS // 2:
-        return Line.without("integral", good, "too few draws are finite")
-    found = (_box if size <= 2 else _ball)(study, pilot, draws, context, random)
+        return CheckResult.skipped("integral", good, "too few draws are finite")
+    found = (_box if size <= 2 else _ball)(inputs, pilot, draws, context, random)
     if found is None:
-        return Line.without(
+        return CheckResult.skipped(
             "integral", good, "the density varies too much within a ball to integrate it by chance"
         )
     mass, share, error = found
     difference = abs(mass - share)
-    allowed = _SYSTEMATIC * max(mass, share) + _deviations(study.alpha) * error
-    return Line(
+    allowed = _SYSTEMATIC * max(mass, share) + _deviations(inputs.alpha) * error
+    return CheckResult(
         "integral",
         float(difference),
         float(allowed),
         good,
-        f"{_deviations(study.alpha):.1f} standard errors of both numbers together; a right density "
-        f"differs by more with probability {study.alpha:.2g}.",
+        f"{_deviations(inputs.alpha):.1f} standard errors of both numbers together; a right "
+        f"density differs by more with probability {inputs.alpha:.2g}.",
         "The density does not integrate to one, or the sampler draws from another one. See log_det "
         "and round_trip for the layer; without layers, compare `log_prob` and `sample` of the "
         "distribution.",
@@ -59,18 +59,18 @@ def integral(study) -> Line:
     )
 
 
-def _draw(study, count, seed, context):
-    drawn = study.model.sample(count, seed=seed, context=context).numpy()
+def _draw(inputs, count, seed, context):
+    drawn = inputs.model.sample(count, seed=seed, context=context).numpy()
     drawn = drawn.reshape(count, -1).astype(np.float64)
     return drawn[np.isfinite(drawn).all(1)]
 
 
-def _density(study, points, context):
-    x = points.astype(study.model.variable_dtype).reshape(-1, *study.model.event_shape)
-    return study.model.log_prob(x, context).numpy().astype(np.float64)
+def _density(inputs, points, context):
+    x = points.astype(inputs.model.variable_dtype).reshape(-1, *inputs.model.event_shape)
+    return inputs.model.log_prob(x, context).numpy().astype(np.float64)
 
 
-def _box(study, pilot, draws, context, random):
+def _box(inputs, pilot, draws, context, random):
     low, high = np.quantile(pilot, [0.005, 0.995], axis=0)
     high = np.where(high > low, high, low + 1e-6)
     size = pilot.shape[1]
@@ -81,7 +81,7 @@ def _box(study, pilot, draws, context, random):
     values = []
     for _ in range(2):
         inside = (corner + random.uniform(size=corner.shape)) / cells
-        values.append(np.exp(_density(study, low + inside * (high - low), context)))
+        values.append(np.exp(_density(inputs, low + inside * (high - low), context)))
     volume = np.prod(high - low)
     mass = volume * np.mean(values)
     noise = volume * math.sqrt(np.mean((values[0] - values[1]) ** 2) / (4 * len(corner)))
@@ -89,7 +89,7 @@ def _box(study, pilot, draws, context, random):
     return mass, share, math.hypot(noise, _share_error(share, len(draws)))
 
 
-def _ball(study, pilot, draws, context, random):
+def _ball(inputs, pilot, draws, context, random):
     size = pilot.shape[1]
     center_of_all, covariance = pilot.mean(0), np.cov(pilot, rowvar=False)
     spread = np.trace(covariance) / size
@@ -101,14 +101,14 @@ def _ball(study, pilot, draws, context, random):
         middle = np.linalg.solve(root, center - center_of_all)
         radius = np.quantile(np.linalg.norm(white - middle, axis=1), _INSIDE)
         points = _in_ball(random, 256, center, radius, root)
-        effective = _effective(_density(study, points, context)) / 256
+        effective = _effective(_density(inputs, points, context)) / 256
         if best is None or effective > best[0]:
             best = (effective, center, middle, radius)
     effective, center, middle, radius = best
     if effective < 0.1 or radius == 0:
         return None
     # Fresh points: those that chose the ball would flatter it.
-    log_density = _density(study, _in_ball(random, 20_000, center, radius, root), context)
+    log_density = _density(inputs, _in_ball(random, 20_000, center, radius, root), context)
     if _effective(log_density) < 0.02 * len(log_density):
         return None
     volume = (

@@ -3,9 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfflows import bijectors, layers
-from tfflows.diagnostics.anatomy import core_of
-from tfflows.diagnostics.report import Line
+from tfflows.diagnostics.report import CheckResult
 
 __all__ = ["box", "effects", "saturation"]
 
@@ -15,29 +13,29 @@ _FLAT_SHARE = 0.3
 _ROWS = 2000
 
 
-def box(study) -> Line:
+def box(inputs) -> CheckResult:
     """Measure the share of values that lie outside the box in which a layer bends them."""
     good = "largest share of a coordinate's values outside the box of its spline"
     worst, detail, any_box = 0.0, "", False
-    for piece, data, latent in study.walked:
-        core, inverted = core_of(piece.layer)
-        bound = getattr(getattr(core, "univariate", None), "box", None)
+    for component, data, latent in inputs.walked:
+        layer = component.layer
+        bound = getattr(getattr(layer, "univariate", None), "box", None)
         if bound is None or not len(data):
             continue
         any_box = True
-        points = (latent if inverted else data).reshape(len(data), -1)
+        points = component.data_side(data, latent).reshape(len(data), -1)
         share = (np.abs(points) > bound).mean(0)
-        if isinstance(core, layers.Coupling):
-            share = np.where(core._passing, 0.0, share)
+        if layer.transformed is not None:
+            share = np.where(layer.transformed, share, 0.0)
         if share.max() > worst:
             worst = float(share.max())
             detail = (
                 f"{100 * worst:.1f} % of coordinate {int(share.argmax())} as it reaches the layer "
-                f"{piece.name!r}, whose box is ±{bound:g}."
+                f"{component.name!r}, whose box is ±{bound:g}."
             )
     if not any_box:
-        return Line.without("box", good, "no layer has a box")
-    return Line(
+        return CheckResult.skipped("box", good, "no layer has a box")
+    return CheckResult(
         "box",
         worst,
         _OUTSIDE,
@@ -50,19 +48,17 @@ def box(study) -> Line:
     )
 
 
-def saturation(study) -> Line:
+def saturation(inputs) -> CheckResult:
     """Measure the share of a layer's raw parameters that have no effect any more."""
     good = "largest share of a layer's raw parameters that no longer move anything"
     worst, detail, any_raw = 0.0, "", False
-    rows = study.some(_ROWS, "saturation")
-    context = study.embedded(rows)
-    for piece, data, latent in study.walked:
-        core, inverted = core_of(piece.layer)
-        if not hasattr(core, "univariate") or not len(rows):
+    rows = inputs.some(_ROWS, "saturation")
+    context = inputs.embedded(rows)
+    for component, data, latent in inputs.walked:
+        if component.layer is None or not len(rows):
             continue
-        points = tf.constant((latent if inverted else data)[rows])
-        inner = None if core.context_shape is None else context
-        found = effects(core, points, inner)
+        points = tf.constant(component.data_side(data, latent)[rows])
+        found = effects(component.layer, points, component.context(context))
         if found is None:
             continue
         any_raw, flat = True, found < _FLAT
@@ -71,12 +67,12 @@ def saturation(study) -> Line:
         if share.max() > worst or not detail:
             worst = float(share.max())
             detail = (
-                f"Coordinate {int(share.argmax())} of those that the layer {piece.name!r} moves; "
-                f"of all its parameters {100 * flat.mean():.0f} %."
+                f"Coordinate {int(share.argmax())} of those that the layer {component.name!r} moves"
+                f"; of all its parameters {100 * flat.mean():.0f} %."
             )
     if not any_raw:
-        return Line.without("saturation", good, "no layer is a network times a family")
-    return Line(
+        return CheckResult.skipped("saturation", good, "no layer is a network times a family")
+    return CheckResult(
         "saturation",
         worst,
         _FLAT_SHARE,
@@ -90,7 +86,7 @@ def saturation(study) -> Line:
     )
 
 
-def effects(core, points, context=None) -> np.ndarray | None:
+def effects(layer, points, context=None) -> np.ndarray | None:
     """Return the effect of each raw parameter, relative to its effect where all of them are zero.
 
     The effect of a parameter is the root mean square, over rows, of the slopes by it of the
@@ -98,8 +94,8 @@ def effects(core, points, context=None) -> np.ndarray | None:
 
     Parameters
     ----------
-    core : BijectorLayer
-        A layer with a `univariate`.
+    layer : BijectorLayer
+        The layer.
     points : tf.Tensor
         Points on its data side, ``[n, *event_shape]``.
     context : tf.Tensor, optional
@@ -108,36 +104,22 @@ def effects(core, points, context=None) -> np.ndarray | None:
     Returns
     -------
     np.ndarray or None
-        ``[coordinates that move, parameter_size]``; infinite where there is none to compare with.
-        None for a layer whose bijector is of a kind of its own.
+        ``[transformed coordinates, parameters]``; infinite where there is none to compare with.
+        None for a layer without raw parameters.
     """
-    rows = points.shape[0]
-    flat = tf.reshape(points, [rows, -1])
-    moving = flat
-    bijector = core.bijector(context)
-    if isinstance(core, layers.Elementwise):
-        raw = core.raw(context)
-        raw = tf.broadcast_to(raw, [rows, *raw.shape[raw.shape.rank - len(core.event_shape) - 1 :]])
-        raw = tf.reshape(raw, [rows, flat.shape[1], core.univariate.parameter_size])
-        family = core.univariate.bijector
-    elif isinstance(bijector, bijectors.Coupling):
-        raw = bijector._raw_parameters(tf.gather(flat, np.flatnonzero(core._passing), axis=1))
-        moving = tf.gather(flat, np.flatnonzero(~core._passing), axis=1)
-        family = core.univariate.bijector
-    elif not isinstance(bijector, bijectors.MaskedAutoregressive):
+    raw = layer.raw_parameters(points, context)
+    if raw is None:
         return None
-    else:
-        raw = bijector._raw_parameters(flat)
-
-        def family(raw):
-            return bijector._univariate(raw, *bijector._weights)
+    transformed = tf.reshape(points, [points.shape[0], -1])
+    if layer.transformed is not None:
+        transformed = tf.gather(transformed, np.flatnonzero(layer.transformed), axis=1)
 
     def effect(raw):
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(raw)
-            scalar = family(raw)
-            value = scalar.inverse(tf.identity(moving))
-            slope = scalar.inverse_log_det_jacobian(tf.identity(moving), 0)
+            scalar = layer.univariate.bijector(raw)
+            value = scalar.inverse(tf.identity(transformed))
+            slope = scalar.inverse_log_det_jacobian(tf.identity(transformed), 0)
         total = tf.zeros_like(raw)
         for output in (value, slope):
             gradient = tape.gradient(output, raw, unconnected_gradients="zero")

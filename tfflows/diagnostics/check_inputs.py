@@ -5,12 +5,12 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from tfflows.diagnostics.anatomy import Anatomy
+from tfflows.diagnostics.decomposition import Decomposition
 
-__all__ = ["Study"]
+__all__ = ["CheckInputs"]
 
 
-class Study:
+class CheckInputs:
     """A model, the rows it is checked on, and what the lines share.
 
     Parameters
@@ -40,7 +40,7 @@ class Study:
     chances = 9
 
     def __init__(self, model, x, context, train, train_context, seed, rows, tolerance, alpha):
-        self.model, self.anatomy = model, Anatomy(model)
+        self.model, self.decomposition = model, Decomposition(model)
         self.all_x, self.all_context = x, context
         self.train, self.train_context = train, train_context
         self.seed, self.tolerance, self.alpha = seed, tolerance, alpha / self.chances
@@ -94,20 +94,21 @@ class Study:
 
     @functools.cached_property
     def walked(self) -> list:
-        """Each piece with the rows as they reach it and as they leave it for the base."""
+        """Each component with the rows on its data side and on its latent side."""
         parts = []
         for start in range(0, max(len(self.x), 1), 8192):
-            x, context = self.tensors(slice(start, start + 8192))
-            parts.append([(a.numpy(), b.numpy()) for _, a, b in self.anatomy.walk(x, context)])
+            walk = self.decomposition.walk(*self.tensors(slice(start, start + 8192)))
+            parts.append([(data.numpy(), latent.numpy()) for _, data, latent in walk])
         joined = [
             tuple(map(np.concatenate, zip(*both, strict=True))) for both in zip(*parts, strict=True)
         ]
-        return [(piece, *ends) for piece, ends in zip(self.anatomy.pieces, joined, strict=True)]
+        components = self.decomposition.components
+        return [(component, *ends) for component, ends in zip(components, joined, strict=True)]
 
     @property
     def latent(self) -> np.ndarray | None:
         """The latent points of the rows as vectors, float64; None for a model without any."""
-        if self.anatomy.base is None:
+        if self.decomposition.base is None:
             return None
         points = self.walked[-1][2] if self.walked else self.x
         return points.reshape(len(points), -1).astype(np.float64)
@@ -116,4 +117,4 @@ class Study:
         """Return the contexts of chosen rows as the bijectors see them."""
         if self.context is None:
             return None
-        return self.anatomy.embed(tf.constant(self.context[chosen]))
+        return self.decomposition.embed(tf.constant(self.context[chosen]))
