@@ -8,8 +8,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfflows.bijectors.base import Bijector
+from tfflows.bijectors.checks import check_fraction, check_positive
 from tfflows.bijectors.event import flatten_event, restore_event
-from tfflows.bijectors.implicit import check_fraction, check_positive
 from tfflows.bijectors.root_search import solve_increasing
 
 __all__ = ["BlockAutoregressive"]

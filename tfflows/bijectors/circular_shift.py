@@ -3,8 +3,8 @@
 import tensorflow as tf
 
 from tfflows.bijectors.base import Bijector
+from tfflows.bijectors.checks import check_bound
 from tfflows.bijectors.circle import wrap
-from tfflows.bijectors.spline import check_bound
 
 __all__ = ["CircularShift"]
 

@@ -4,9 +4,10 @@ import math
 
 import tensorflow as tf
 
+from tfflows.bijectors.checks import check_bins, check_bound
 from tfflows.bijectors.knots import find, position, shares
 from tfflows.bijectors.root_search import solve_increasing
-from tfflows.bijectors.spline import Spline, check_bins, check_bound
+from tfflows.bijectors.spline import Spline
 
 __all__ = ["CubicSpline"]
 

@@ -2,13 +2,8 @@
 
 import tensorflow as tf
 
-from tfflows.bijectors.implicit import (
-    Implicit,
-    check_count,
-    check_fraction,
-    check_positive,
-    tilt,
-)
+from tfflows.bijectors.checks import check_count, check_fraction, check_positive
+from tfflows.bijectors.implicit import Implicit, tilt
 from tfflows.bijectors.knots import parameters_first
 from tfflows.bijectors.mixture import column, logit, mixture, soft_rate, spread
 

@@ -11,9 +11,6 @@ from tfflows.bijectors.root_search import solve_increasing
 
 __all__ = [
     "Implicit",
-    "check_count",
-    "check_fraction",
-    "check_positive",
     "spread_over",
     "tilt",
     "with_straight_tails",
@@ -152,24 +149,3 @@ def with_straight_tails(function: Callable, x, bound: float):
     boxed = tf.clip_by_value(x, -bound, bound)
     z, log_slope = function(boxed)
     return z + tf.exp(log_slope) * (x - boxed), log_slope
-
-
-def check_count(least: int, **options) -> None:
-    """Raise a ValueError unless every option is a whole number of at least `least`."""
-    for name, value in options.items():
-        if isinstance(value, bool) or int(value) != value or value < least:
-            raise ValueError(f"{name}={value!r}: expected a whole number of at least {least}.")
-
-
-def check_fraction(**options) -> None:
-    """Raise a ValueError unless every option is at least 0 and below 1."""
-    for name, value in options.items():
-        if not 0.0 <= value < 1.0:
-            raise ValueError(f"{name}={value!r}: expected 0 <= {name} < 1.")
-
-
-def check_positive(**options) -> None:
-    """Raise a ValueError unless every option is a positive finite number."""
-    for name, value in options.items():
-        if not 0.0 < value < math.inf:
-            raise ValueError(f"{name}={value!r}: expected a positive finite number.")

@@ -2,8 +2,9 @@
 
 import tensorflow as tf
 
+from tfflows.bijectors.checks import check_bins, check_bound, check_slope
 from tfflows.bijectors.knots import locate, position
-from tfflows.bijectors.spline import Spline, check_bins, check_bound, check_slope, soft_slope
+from tfflows.bijectors.spline import Spline, soft_slope
 
 __all__ = ["LinearRationalSpline"]
 

@@ -2,8 +2,9 @@
 
 import tensorflow as tf
 
+from tfflows.bijectors.checks import check_bins, check_bound
 from tfflows.bijectors.knots import find, position, shares
-from tfflows.bijectors.spline import Spline, check_bins, check_bound
+from tfflows.bijectors.spline import Spline
 
 __all__ = ["LinearSpline"]
 

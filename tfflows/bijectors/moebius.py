@@ -5,10 +5,10 @@ import math
 import tensorflow as tf
 
 from tfflows.bijectors.base import Bijector
+from tfflows.bijectors.checks import check_bound
 from tfflows.bijectors.circle import split_turns
 from tfflows.bijectors.knots import parameters_first
 from tfflows.bijectors.root_search import solve_increasing
-from tfflows.bijectors.spline import check_bound
 
 __all__ = ["Moebius"]
 

@@ -5,13 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfflows.bijectors.implicit import (
-    Implicit,
-    check_count,
-    check_positive,
-    spread_over,
-    with_straight_tails,
-)
+from tfflows.bijectors.checks import check_count, check_positive
+from tfflows.bijectors.implicit import Implicit, spread_over, with_straight_tails
 from tfflows.bijectors.mixture import column
 
 __all__ = ["MonotonicQuadrature"]

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from tfflows.bijectors.checks import check_bins, check_bound, check_slope
 from tfflows.bijectors.knots import locate, position
-from tfflows.bijectors.spline import Spline, check_bins, check_bound, check_slope, soft_slope
+from tfflows.bijectors.spline import Spline, soft_slope
 
 __all__ = ["EXTRA_SLOPES", "RationalQuadraticSpline"]
 

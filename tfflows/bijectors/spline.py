@@ -8,7 +8,7 @@ from tfflows.bijectors.base import Bijector
 from tfflows.bijectors.circle import split_turns
 from tfflows.bijectors.knots import aligned, parameters_first, shares
 
-__all__ = ["Spline", "check_bins", "check_bound", "check_slope", "soft_slope"]
+__all__ = ["Spline", "soft_slope"]
 
 
 class Spline(Bijector):
@@ -124,33 +124,6 @@ class Spline(Bijector):
         slope = tf.where(value < 0.0, *ends)
         line = boxed + (value - boxed) * (slope if along == 0 else 1.0 / slope)
         return tf.where(inside, moved, line), tf.where(inside, log_slope, tf.math.log(slope))
-
-
-def check_bins(bins: int, min_bin: float, least: int = 1) -> None:
-    """Raise a ValueError, naming what is wrong, unless the bins fit in a box."""
-    if isinstance(bins, bool) or int(bins) != bins or bins < least:
-        raise ValueError(f"bins={bins!r}: expected a whole number of at least {least}.")
-    if not 0.0 <= min_bin * bins < 1.0:
-        raise ValueError(
-            f"min_bin={min_bin!r} with bins={bins}: expected 0 <= min_bin < 1 / bins = "
-            f"{1.0 / bins:.4g}, because the bins share the box."
-        )
-
-
-def check_bound(bound: float) -> None:
-    """Raise a ValueError, naming what is wrong, unless `bound` is half the width of a box."""
-    if not 0.0 < bound < math.inf:
-        raise ValueError(
-            f"bound={bound!r}: expected a positive finite number, half the width of the box."
-        )
-
-
-def check_slope(min_slope: float) -> None:
-    """Raise a ValueError, naming what is wrong, unless `min_slope` leaves room for the identity."""
-    if not 0.0 <= min_slope < 1.0:
-        raise ValueError(
-            f"min_slope={min_slope!r}: expected 0 <= min_slope < 1; the slope of the identity is 1."
-        )
 
 
 def soft_slope(raw: tf.Tensor, min_slope: float) -> tf.Tensor:

@@ -3,14 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from tfflows.bijectors.implicit import (
-    Implicit,
-    check_count,
-    check_fraction,
-    check_positive,
-    spread_over,
-    with_straight_tails,
-)
+from tfflows.bijectors.checks import check_count, check_fraction, check_positive
+from tfflows.bijectors.implicit import Implicit, spread_over, with_straight_tails
 from tfflows.bijectors.knots import parameters_first
 from tfflows.bijectors.mixture import column
 

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfflows.bijectors import checks
 from tfflows.bijectors.masked_stack import MaskedStack
 from tfflows.conditioners import linear
 from tfflows.conditioners.circle import circumference, cosine_and_sine
@@ -181,16 +182,16 @@ class AutoregressiveNetwork(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.params = linear.positive_integer("params", params)
+        self.params = checks.positive_integer("params", params)
         self.event_shape = _event_shape(event_shape)
         self.conditional = bool(conditional)
         self.conditional_event_shape = (
             None
             if conditional_event_shape is None
-            else linear.positive_integers("conditional_event_shape", conditional_event_shape)
+            else checks.positive_integers("conditional_event_shape", conditional_event_shape)
         )
         self.conditional_input_layers = conditional_input_layers
-        self.hidden_units = linear.positive_integers(
+        self.hidden_units = checks.positive_integers(
             "hidden_units", () if hidden_units is None else hidden_units
         )
         self.activation = keras.activations.get(activation)
@@ -638,7 +639,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
 def _event_shape(event_shape: int | Sequence[int] | None) -> tuple[int, ...] | None:
     if event_shape is None:
         return None
-    shape = linear.positive_integers("event_shape", event_shape)
+    shape = checks.positive_integers("event_shape", event_shape)
     if len(shape) > 1:
         raise ValueError(
             f"event_shape must be an int or a shape of rank 0 or 1; got {event_shape!r}. "

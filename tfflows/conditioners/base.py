@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfflows.bijectors import checks
 from tfflows.conditioners import linear
 
 
@@ -56,7 +57,7 @@ class ContextNetwork(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.output_size = linear.positive_integer("output_size", output_size)
+        self.output_size = checks.positive_integer("output_size", output_size)
         self.activation = keras.activations.get(activation)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = keras.initializers.get(
@@ -66,10 +67,10 @@ class ContextNetwork(keras.layers.Layer):
         self.dropout = linear.dropout_rate(dropout)
         self.zero_output = bool(zero_output)
         self.input_size = (
-            None if input_size is None else linear.positive_integer("input_size", input_size)
+            None if input_size is None else checks.positive_integer("input_size", input_size)
         )
         self.context_size = (
-            None if context_size is None else linear.positive_integer("context_size", context_size)
+            None if context_size is None else checks.positive_integer("context_size", context_size)
         )
         self.seed = None if seed is None else int(seed)
         self._weight_count = 0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
-from tfflows.conditioners import linear
+from tfflows.bijectors import checks
 from tfflows.conditioners.base import ContextNetwork
 
 
@@ -76,7 +76,7 @@ class DenseNetwork(ContextNetwork):
             context_size=context_size,
             **kwargs,
         )
-        self.hidden_units = linear.positive_integers("hidden_units", hidden_units)
+        self.hidden_units = checks.positive_integers("hidden_units", hidden_units)
         self._build_if_known()
 
     def _create_layers(self) -> None:

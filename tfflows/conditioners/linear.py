@@ -1,8 +1,7 @@
-"""What the networks of this package share: the affine map, fresh initializers, argument checks."""
+"""What the networks of this package share: the affine map, fresh initializers, event checks."""
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 
 import keras
@@ -77,28 +76,6 @@ def spread_biases(fan_in: np.ndarray, seed: int | None, index: int) -> Callable:
         return values * keras.ops.cast(width, values.dtype)
 
     return spread
-
-
-def positive_integer(name: str, value: object, minimum: int = 1) -> int:
-    """Return ``value`` as an int of at least ``minimum``, or raise a ValueError that names it."""
-    try:
-        number = None if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or number < minimum:
-        raise ValueError(f"{name} must be an integer of at least {minimum}; got {value!r}.")
-    return number
-
-
-def positive_integers(name: str, values: object) -> tuple[int, ...]:
-    """Return ``values`` (an int, or a sequence of them) as a tuple of positive ints."""
-    if isinstance(values, str):
-        raise ValueError(f"{name} must be a sequence of positive integers; got {values!r}.")
-    try:
-        entries = [values] if np.ndim(values) == 0 else list(values)
-    except (TypeError, ValueError):
-        entries = [values]
-    return tuple(positive_integer(f"each entry of {name}", entry) for entry in entries)
 
 
 def dropout_rate(value: object) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from tfflows.conditioners import linear
+from tfflows.bijectors import checks
 from tfflows.conditioners.base import ContextNetwork
 
 # Blocks that start small leave the signal of a deep stack at its size at the start.
@@ -90,8 +90,8 @@ class ResidualNetwork(ContextNetwork):
             context_size=context_size,
             **kwargs,
         )
-        self.width = linear.positive_integer("width", width)
-        self.blocks = linear.positive_integer("blocks", blocks, minimum=0)
+        self.width = checks.positive_integer("width", width)
+        self.blocks = checks.positive_integer("blocks", blocks, minimum=0)
         self.context_gate = bool(context_gate)
         self._build_if_known()
 

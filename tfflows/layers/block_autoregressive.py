@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfflows import bijectors
-from tfflows.bijectors.implicit import check_count, check_fraction, check_positive
+from tfflows.bijectors.checks import check_count, check_fraction, check_positive
 from tfflows.layers.base import BijectorLayer
 from tfflows.layers.context import flatten_context
 from tfflows.layers.raw_parameters import RawParameters

@@ -3,8 +3,8 @@
 import keras
 
 from tfflows.bijectors import bernstein
+from tfflows.bijectors.checks import check_above_zero
 from tfflows.univariates.base import Univariate
-from tfflows.univariates.options import check_above_zero
 from tfflows.univariates.raw import as_raw
 
 __all__ = ["Bernstein"]

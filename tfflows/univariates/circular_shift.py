@@ -5,7 +5,7 @@ import math
 import keras
 
 from tfflows.bijectors import circular_shift
-from tfflows.bijectors.spline import check_bound
+from tfflows.bijectors.checks import check_bound
 from tfflows.univariates.base import Univariate
 from tfflows.univariates.raw import as_raw
 

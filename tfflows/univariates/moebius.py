@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfflows.bijectors import moebius
-from tfflows.bijectors.spline import check_bound
+from tfflows.bijectors.checks import check_bound, check_count, check_open_fraction
 from tfflows.univariates.base import Univariate
 from tfflows.univariates.raw import as_raw
 
@@ -61,11 +61,9 @@ class Moebius(Univariate):
     """
 
     def __init__(self, components: int = 1, bound: float = math.pi, max_radius: float = 0.99):
-        if isinstance(components, bool) or int(components) != components or components < 1:
-            raise ValueError(f"components={components!r}: expected a whole number of at least 1.")
+        check_count(1, components=components)
         check_bound(bound)
-        if not 0.0 < max_radius < 1.0:
-            raise ValueError(f"max_radius={max_radius!r}: expected 0 < max_radius < 1.")
+        check_open_fraction(max_radius=max_radius)
         self.components = int(components)
         self.bound = float(bound)
         self.max_radius = float(max_radius)

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfflows.bijectors import monotone
-from tfflows.bijectors.implicit import check_count
+from tfflows.bijectors.checks import check_count
 from tfflows.univariates.base import Univariate
 from tfflows.univariates.raw import as_raw
 

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfflows.bijectors import sinh_arcsinh
-from tfflows.bijectors.implicit import check_positive
+from tfflows.bijectors.checks import check_positive
 from tfflows.univariates.base import Univariate
 from tfflows.univariates.raw import as_raw
 

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfflows.bijectors import monotonic_quadrature
-from tfflows.bijectors.implicit import check_count, check_positive
+from tfflows.bijectors.checks import check_count, check_positive
 from tfflows.univariates.base import Univariate
 from tfflows.univariates.raw import as_raw
 
