@@ -2,9 +2,8 @@
 
 import keras
 
-from tfflows.bijectors.affine import Affine
+from tfflows.bijectors import affine
 from tfflows.univariates.base import Univariate
-from tfflows.univariates.raw import as_raw
 
 __all__ = ["Additive"]
 
@@ -29,25 +28,8 @@ class Additive(Univariate):
     [[0.5  0.25]]
     """
 
+    bijector_class = affine.Affine
     parameter_size = 1
 
-    def bijector(self, raw) -> Affine:
-        """Build the shift by ``raw[..., 0]``.
-
-        Parameters
-        ----------
-        raw : tf.Tensor
-            Shifts ``[..., D, 1]``, in units of the data.
-
-        Returns
-        -------
-        tfflows.bijectors.Affine
-            The bijector, latent to data, on ``[..., D]``.
-
-        Raises
-        ------
-        ValueError
-            If the last axis of `raw` is not 1.
-        """
-        raw = as_raw(raw, self.parameter_size, "Additive")
-        return Affine(shift=raw[..., 0], name="additive")
+    def _arguments(self, raw):
+        return {"shift": raw[..., 0], "name": "additive"}

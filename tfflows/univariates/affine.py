@@ -1,13 +1,14 @@
 """Shift and scale, the scale softly bounded."""
 
-import math
+from functools import partial
 
 import keras
-import tensorflow as tf
 
 from tfflows.bijectors import affine
+from tfflows.bijectors.checks import check_positive
 from tfflows.univariates.base import Univariate
-from tfflows.univariates.raw import as_raw
+from tfflows.univariates.declaration import option
+from tfflows.univariates.raw import softly_bounded
 
 __all__ = ["Affine"]
 
@@ -45,37 +46,12 @@ class Affine(Univariate):
     [[   3.  1093.7]]
     """
 
+    bijector_class = affine.Affine
     parameter_size = 2
+    log_scale_bound: float = option(7.0, partial(check_positive, " (in nats)"))
 
-    def __init__(self, log_scale_bound: float = 7.0):
-        if not 0.0 < log_scale_bound < math.inf:
-            raise ValueError(
-                f"log_scale_bound={log_scale_bound!r}: expected a positive finite number (in nats)."
-            )
-        self.log_scale_bound = float(log_scale_bound)
-
-    def bijector(self, raw) -> affine.Affine:
-        """Build the affine map whose shift and log-scale the raw parameters describe.
-
-        Parameters
-        ----------
-        raw : tf.Tensor
-            Shifts and raw log-scales ``[..., D, 2]``, in this order.
-
-        Returns
-        -------
-        tfflows.bijectors.Affine
-            The bijector, latent to data, on ``[..., D]``.
-
-        Raises
-        ------
-        ValueError
-            If the last axis of `raw` is not 2.
-        """
-        raw = as_raw(raw, self.parameter_size, "Affine")
-        bound = self.log_scale_bound
-        return affine.Affine(shift=raw[..., 0], log_scale=bound * tf.tanh(raw[..., 1] / bound))
-
-    def get_config(self) -> dict:
-        """Return the constructor's arguments."""
-        return {"log_scale_bound": self.log_scale_bound}
+    def _arguments(self, raw):
+        return {
+            "shift": raw[..., 0],
+            "log_scale": softly_bounded(raw[..., 1], self.log_scale_bound),
+        }

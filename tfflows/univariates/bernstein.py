@@ -1,11 +1,12 @@
 """Increasing polynomials in Bernstein's basis."""
 
+from functools import cached_property
+
 import keras
 
 from tfflows.bijectors import bernstein
-from tfflows.bijectors.checks import check_above_zero
 from tfflows.univariates.base import Univariate
-from tfflows.univariates.raw import as_raw
+from tfflows.univariates.declaration import option
 
 __all__ = ["Bernstein"]
 
@@ -54,49 +55,11 @@ class Bernstein(Univariate):
     [ 1.5 50.5]
     """
 
-    def __init__(
-        self,
-        degree: int = 16,
-        bound: float = 5.0,
-        bounded: bool = False,
-        min_slope: float = 1e-3,
-    ):
-        bernstein.Bernstein.check_options(degree, bound, bounded, min_slope)
-        check_above_zero(min_slope=min_slope)
-        self.degree = int(degree)
-        self.bound = float(bound)
-        self.bounded = bool(bounded)
-        self.min_slope = float(min_slope)
-        self.parameter_size = self.degree - 2 if self.bounded else self.degree + 1
-
-    def bijector(self, raw) -> bernstein.Bernstein:
-        """Build the polynomial that raw parameters describe.
-
-        Parameters
-        ----------
-        raw : tf.Tensor
-            Unconstrained numbers ``[..., D, P]``.
-
-        Returns
-        -------
-        tfflows.bijectors.Bernstein
-            The bijector, latent to data, on ``[..., D]``.
-
-        Raises
-        ------
-        ValueError
-            If the last axis of `raw` is not ``P``.
-        """
-        raw = as_raw(raw, self.parameter_size, "Bernstein")
-        return bernstein.Bernstein(
-            raw, bound=self.bound, bounded=self.bounded, min_slope=self.min_slope
-        )
-
-    def get_config(self) -> dict:
-        """Return the constructor's arguments."""
-        return {
-            "degree": self.degree,
-            "bound": self.bound,
-            "bounded": self.bounded,
-            "min_slope": self.min_slope,
-        }
+    bijector_class = bernstein.Bernstein
+    degree: int = option(16)
+    bound: float = option(5.0)
+    bounded: bool = option(False)
+    min_slope: float = option(1e-3, above_zero=True)
+    parameter_size = cached_property(
+        lambda self: self.degree - 2 if self.bounded else self.degree + 1
+    )

@@ -1,13 +1,14 @@
 """Rotations of a circle."""
 
 import math
+from functools import cached_property
 
 import keras
 
 from tfflows.bijectors import circular_shift
 from tfflows.bijectors.checks import check_bound
 from tfflows.univariates.base import Univariate
-from tfflows.univariates.raw import as_raw
+from tfflows.univariates.declaration import option
 
 __all__ = ["CircularShift"]
 
@@ -44,34 +45,10 @@ class CircularShift(Univariate):
     [  80. -100.]
     """
 
+    bijector_class = circular_shift.CircularShift
     parameter_size = 1
+    bound: float = option(math.pi, check_bound)
+    period = cached_property(lambda self: 2.0 * self.bound)
 
-    def __init__(self, bound: float = math.pi):
-        check_bound(bound)
-        self.bound = float(bound)
-        self.period = 2.0 * self.bound
-
-    def bijector(self, raw) -> circular_shift.CircularShift:
-        """Build the rotation that raw parameters describe.
-
-        Parameters
-        ----------
-        raw : tf.Tensor
-            Unconstrained numbers ``[..., D, 1]``.
-
-        Returns
-        -------
-        tfflows.bijectors.CircularShift
-            The bijector, latent to data, on ``[..., D]``.
-
-        Raises
-        ------
-        ValueError
-            If the last axis of `raw` is not ``1``.
-        """
-        raw = as_raw(raw, self.parameter_size, "CircularShift")
-        return circular_shift.CircularShift(raw[..., 0] * (self.bound / math.pi), bound=self.bound)
-
-    def get_config(self) -> dict:
-        """Return the constructor's arguments."""
-        return {"bound": self.bound}
+    def _arguments(self, raw):
+        return {"shift": raw[..., 0] * (self.bound / math.pi)}

@@ -1,11 +1,12 @@
 """Splines of cubics."""
 
+from functools import cached_property
+
 import keras
 
 from tfflows.bijectors import cubic_spline
-from tfflows.bijectors.checks import check_above_zero
 from tfflows.univariates.base import Univariate
-from tfflows.univariates.raw import as_raw
+from tfflows.univariates.declaration import option
 
 __all__ = ["CubicSpline"]
 
@@ -50,47 +51,8 @@ class CubicSpline(Univariate):
     [[  1. -50.]]
     """
 
-    def __init__(
-        self,
-        bins: int = 8,
-        bound: float = 5.0,
-        min_bin: float = 1e-3,
-    ):
-        cubic_spline.CubicSpline.check_options(bins, bound, min_bin)
-        check_above_zero(min_bin=min_bin)
-        self.bins = int(bins)
-        self.bound = float(bound)
-        self.min_bin = float(min_bin)
-        self.parameter_size = 2 * self.bins + 2
-
-    def bijector(self, raw) -> cubic_spline.CubicSpline:
-        """Build the spline that raw parameters describe.
-
-        Parameters
-        ----------
-        raw : tf.Tensor
-            Unconstrained numbers ``[..., D, 2 bins + 2]``.
-
-        Returns
-        -------
-        tfflows.bijectors.CubicSpline
-            The bijector, latent to data, on ``[..., D]``.
-
-        Raises
-        ------
-        ValueError
-            If the last axis of `raw` is not ``2 bins + 2``.
-        """
-        return cubic_spline.CubicSpline(
-            as_raw(raw, self.parameter_size, "CubicSpline"),
-            bound=self.bound,
-            min_bin=self.min_bin,
-        )
-
-    def get_config(self) -> dict:
-        """Return the constructor's arguments."""
-        return {
-            "bins": self.bins,
-            "bound": self.bound,
-            "min_bin": self.min_bin,
-        }
+    bijector_class = cubic_spline.CubicSpline
+    bins: int = option(8)
+    bound: float = option(5.0)
+    min_bin: float = option(1e-3, above_zero=True)
+    parameter_size = cached_property(lambda self: 2 * self.bins + 2)

@@ -1,11 +1,12 @@
 """Monotone networks of sigmoids, a family of neural autoregressive flows."""
 
+from functools import cached_property
+
 import keras
 
 from tfflows.bijectors import deep_dense_sigmoidal
-from tfflows.bijectors.checks import check_above_zero
 from tfflows.univariates.base import Univariate
-from tfflows.univariates.raw import as_raw
+from tfflows.univariates.declaration import option
 
 __all__ = ["DeepDenseSigmoidal"]
 
@@ -50,53 +51,9 @@ class DeepDenseSigmoidal(Univariate):
     TensorShape([1, 2])
     """
 
-    def __init__(
-        self,
-        units: int = 4,
-        layers: int = 2,
-        log_scale_bound: float = 5.0,
-        min_slope: float = 1e-3,
-    ):
-        family = deep_dense_sigmoidal.DeepDenseSigmoidal
-        family.check_options(units, layers, log_scale_bound, min_slope)
-        check_above_zero(min_slope=min_slope)
-        self.units = int(units)
-        self.layers = int(layers)
-        self.log_scale_bound = float(log_scale_bound)
-        self.min_slope = float(min_slope)
-        self.parameter_size = family.size(self.units, self.layers)
-
-    def bijector(self, raw) -> deep_dense_sigmoidal.DeepDenseSigmoidal:
-        """Build the map that raw parameters describe.
-
-        Parameters
-        ----------
-        raw : tf.Tensor
-            Unconstrained numbers ``[..., D, parameter_size]``.
-
-        Returns
-        -------
-        tfflows.bijectors.DeepDenseSigmoidal
-            The bijector, latent to data, on ``[..., D]``.
-
-        Raises
-        ------
-        ValueError
-            If the last axis of `raw` is not `parameter_size`.
-        """
-        return deep_dense_sigmoidal.DeepDenseSigmoidal(
-            as_raw(raw, self.parameter_size, "DeepDenseSigmoidal"),
-            units=self.units,
-            layers=self.layers,
-            log_scale_bound=self.log_scale_bound,
-            min_slope=self.min_slope,
-        )
-
-    def get_config(self) -> dict:
-        """Return the constructor's arguments."""
-        return {
-            "units": self.units,
-            "layers": self.layers,
-            "log_scale_bound": self.log_scale_bound,
-            "min_slope": self.min_slope,
-        }
+    bijector_class = deep_dense_sigmoidal.DeepDenseSigmoidal
+    units: int = option(4)
+    layers: int = option(2)
+    log_scale_bound: float = option(5.0)
+    min_slope: float = option(1e-3, above_zero=True)
+    parameter_size = cached_property(lambda self: self.bijector_class.size(self.units, self.layers))

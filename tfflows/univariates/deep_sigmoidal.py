@@ -1,11 +1,12 @@
 """Stacked mixtures of sigmoids, a family of neural autoregressive flows."""
 
+from functools import cached_property
+
 import keras
 
 from tfflows.bijectors import deep_sigmoidal
-from tfflows.bijectors.checks import check_above_zero
 from tfflows.univariates.base import Univariate
-from tfflows.univariates.raw import as_raw
+from tfflows.univariates.declaration import option
 
 __all__ = ["DeepSigmoidal"]
 
@@ -50,51 +51,9 @@ class DeepSigmoidal(Univariate):
     TensorShape([1, 2])
     """
 
-    def __init__(
-        self,
-        units: int = 8,
-        layers: int = 1,
-        log_scale_bound: float = 5.0,
-        min_slope: float = 1e-3,
-    ):
-        deep_sigmoidal.DeepSigmoidal.check_options(units, layers, log_scale_bound, min_slope)
-        check_above_zero(min_slope=min_slope)
-        self.units = int(units)
-        self.layers = int(layers)
-        self.log_scale_bound = float(log_scale_bound)
-        self.min_slope = float(min_slope)
-        self.parameter_size = 3 * self.units * self.layers
-
-    def bijector(self, raw) -> deep_sigmoidal.DeepSigmoidal:
-        """Build the map that raw parameters describe.
-
-        Parameters
-        ----------
-        raw : tf.Tensor
-            Unconstrained numbers ``[..., D, 3 units layers]``.
-
-        Returns
-        -------
-        tfflows.bijectors.DeepSigmoidal
-            The bijector, latent to data, on ``[..., D]``.
-
-        Raises
-        ------
-        ValueError
-            If the last axis of `raw` is not ``3 units layers``.
-        """
-        return deep_sigmoidal.DeepSigmoidal(
-            as_raw(raw, self.parameter_size, "DeepSigmoidal"),
-            layers=self.layers,
-            log_scale_bound=self.log_scale_bound,
-            min_slope=self.min_slope,
-        )
-
-    def get_config(self) -> dict:
-        """Return the constructor's arguments."""
-        return {
-            "units": self.units,
-            "layers": self.layers,
-            "log_scale_bound": self.log_scale_bound,
-            "min_slope": self.min_slope,
-        }
+    bijector_class = deep_sigmoidal.DeepSigmoidal
+    units: int = option(8)
+    layers: int = option(1)
+    log_scale_bound: float = option(5.0)
+    min_slope: float = option(1e-3, above_zero=True)
+    parameter_size = cached_property(lambda self: 3 * self.units * self.layers)

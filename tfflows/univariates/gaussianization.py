@@ -1,11 +1,12 @@
 """Gaussianization by mixtures, the family of Gaussianization flows."""
 
+from functools import cached_property
+
 import keras
 
 from tfflows.bijectors import gaussianization
-from tfflows.bijectors.checks import check_above_zero
 from tfflows.univariates.base import Univariate
-from tfflows.univariates.raw import as_raw
+from tfflows.univariates.declaration import option
 
 __all__ = ["Gaussianization"]
 
@@ -51,53 +52,9 @@ class Gaussianization(Univariate):
     TensorShape([1, 2])
     """
 
-    def __init__(
-        self,
-        components: int = 8,
-        kernel: str = "logistic",
-        log_scale_bound: float = 5.0,
-        min_slope: float = 1e-3,
-    ):
-        gaussianization.Gaussianization.check_options(
-            components, kernel, log_scale_bound, min_slope
-        )
-        check_above_zero(min_slope=min_slope)
-        self.components = int(components)
-        self.kernel = kernel
-        self.log_scale_bound = float(log_scale_bound)
-        self.min_slope = float(min_slope)
-        self.parameter_size = 3 * self.components
-
-    def bijector(self, raw) -> gaussianization.Gaussianization:
-        """Build the map that raw parameters describe.
-
-        Parameters
-        ----------
-        raw : tf.Tensor
-            Unconstrained numbers ``[..., D, 3 components]``.
-
-        Returns
-        -------
-        tfflows.bijectors.Gaussianization
-            The bijector, latent to data, on ``[..., D]``.
-
-        Raises
-        ------
-        ValueError
-            If the last axis of `raw` is not ``3 components``.
-        """
-        return gaussianization.Gaussianization(
-            as_raw(raw, self.parameter_size, "Gaussianization"),
-            kernel=self.kernel,
-            log_scale_bound=self.log_scale_bound,
-            min_slope=self.min_slope,
-        )
-
-    def get_config(self) -> dict:
-        """Return the constructor's arguments."""
-        return {
-            "components": self.components,
-            "kernel": self.kernel,
-            "log_scale_bound": self.log_scale_bound,
-            "min_slope": self.min_slope,
-        }
+    bijector_class = gaussianization.Gaussianization
+    components: int = option(8)
+    kernel: str = option("logistic")
+    log_scale_bound: float = option(5.0)
+    min_slope: float = option(1e-3, above_zero=True)
+    parameter_size = cached_property(lambda self: 3 * self.components)

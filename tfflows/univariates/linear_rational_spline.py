@@ -1,11 +1,12 @@
 """Splines of linear rational functions."""
 
+from functools import cached_property
+
 import keras
 
 from tfflows.bijectors import linear_rational_spline
-from tfflows.bijectors.checks import check_above_zero
 from tfflows.univariates.base import Univariate
-from tfflows.univariates.raw import as_raw
+from tfflows.univariates.declaration import option
 
 __all__ = ["LinearRationalSpline"]
 
@@ -55,57 +56,10 @@ class LinearRationalSpline(Univariate):
     [[ -3. -50.]]
     """
 
-    def __init__(
-        self,
-        bins: int = 8,
-        bound: float = 5.0,
-        min_bin: float = 1e-3,
-        min_slope: float = 1e-3,
-        min_split: float = 0.025,
-    ):
-        linear_rational_spline.LinearRationalSpline.check_options(
-            bins, bound, min_bin, min_slope, min_split
-        )
-        check_above_zero(min_bin=min_bin, min_slope=min_slope, min_split=min_split)
-        self.bins = int(bins)
-        self.bound = float(bound)
-        self.min_bin = float(min_bin)
-        self.min_slope = float(min_slope)
-        self.min_split = float(min_split)
-        self.parameter_size = 4 * self.bins - 1
-
-    def bijector(self, raw) -> linear_rational_spline.LinearRationalSpline:
-        """Build the spline that raw parameters describe.
-
-        Parameters
-        ----------
-        raw : tf.Tensor
-            Unconstrained numbers ``[..., D, 4 bins - 1]``.
-
-        Returns
-        -------
-        tfflows.bijectors.LinearRationalSpline
-            The bijector, latent to data, on ``[..., D]``.
-
-        Raises
-        ------
-        ValueError
-            If the last axis of `raw` is not ``4 bins - 1``.
-        """
-        return linear_rational_spline.LinearRationalSpline(
-            as_raw(raw, self.parameter_size, "LinearRationalSpline"),
-            bound=self.bound,
-            min_bin=self.min_bin,
-            min_slope=self.min_slope,
-            min_split=self.min_split,
-        )
-
-    def get_config(self) -> dict:
-        """Return the constructor's arguments."""
-        return {
-            "bins": self.bins,
-            "bound": self.bound,
-            "min_bin": self.min_bin,
-            "min_slope": self.min_slope,
-            "min_split": self.min_split,
-        }
+    bijector_class = linear_rational_spline.LinearRationalSpline
+    bins: int = option(8)
+    bound: float = option(5.0)
+    min_bin: float = option(1e-3, above_zero=True)
+    min_slope: float = option(1e-3, above_zero=True)
+    min_split: float = option(0.025, above_zero=True)
+    parameter_size = cached_property(lambda self: 4 * self.bins - 1)

@@ -1,11 +1,12 @@
 """Splines of straight lines."""
 
+from functools import cached_property
+
 import keras
 
 from tfflows.bijectors import linear_spline
-from tfflows.bijectors.checks import check_above_zero
 from tfflows.univariates.base import Univariate
-from tfflows.univariates.raw import as_raw
+from tfflows.univariates.declaration import option
 
 __all__ = ["LinearSpline"]
 
@@ -49,47 +50,8 @@ class LinearSpline(Univariate):
     [[  0. -50.]]
     """
 
-    def __init__(
-        self,
-        bins: int = 8,
-        bound: float = 5.0,
-        min_bin: float = 1e-3,
-    ):
-        linear_spline.LinearSpline.check_options(bins, bound, min_bin)
-        check_above_zero(min_bin=min_bin)
-        self.bins = int(bins)
-        self.bound = float(bound)
-        self.min_bin = float(min_bin)
-        self.parameter_size = self.bins
-
-    def bijector(self, raw) -> linear_spline.LinearSpline:
-        """Build the spline that raw parameters describe.
-
-        Parameters
-        ----------
-        raw : tf.Tensor
-            Unconstrained numbers ``[..., D, bins]``.
-
-        Returns
-        -------
-        tfflows.bijectors.LinearSpline
-            The bijector, latent to data, on ``[..., D]``.
-
-        Raises
-        ------
-        ValueError
-            If the last axis of `raw` is not ``bins``.
-        """
-        return linear_spline.LinearSpline(
-            as_raw(raw, self.parameter_size, "LinearSpline"),
-            bound=self.bound,
-            min_bin=self.min_bin,
-        )
-
-    def get_config(self) -> dict:
-        """Return the constructor's arguments."""
-        return {
-            "bins": self.bins,
-            "bound": self.bound,
-            "min_bin": self.min_bin,
-        }
+    bijector_class = linear_spline.LinearSpline
+    bins: int = option(8)
+    bound: float = option(5.0)
+    min_bin: float = option(1e-3, above_zero=True)
+    parameter_size = cached_property(lambda self: self.bins)

@@ -1,11 +1,12 @@
 """Mixtures of logistics with logit and affine map, the family of Flow++."""
 
+from functools import cached_property
+
 import keras
 
 from tfflows.bijectors import mixture_of_logistics
-from tfflows.bijectors.checks import check_above_zero
 from tfflows.univariates.base import Univariate
-from tfflows.univariates.raw import as_raw
+from tfflows.univariates.declaration import option
 
 __all__ = ["MixtureOfLogistics"]
 
@@ -49,44 +50,8 @@ class MixtureOfLogistics(Univariate):
     TensorShape([1, 2])
     """
 
-    def __init__(self, components: int = 8, log_scale_bound: float = 5.0, min_slope: float = 1e-3):
-        mixture_of_logistics.MixtureOfLogistics.check_options(
-            components, log_scale_bound, min_slope
-        )
-        check_above_zero(min_slope=min_slope)
-        self.components = int(components)
-        self.log_scale_bound = float(log_scale_bound)
-        self.min_slope = float(min_slope)
-        self.parameter_size = 3 * self.components + 2
-
-    def bijector(self, raw) -> mixture_of_logistics.MixtureOfLogistics:
-        """Build the map that raw parameters describe.
-
-        Parameters
-        ----------
-        raw : tf.Tensor
-            Unconstrained numbers ``[..., D, 3 components + 2]``.
-
-        Returns
-        -------
-        tfflows.bijectors.MixtureOfLogistics
-            The bijector, latent to data, on ``[..., D]``.
-
-        Raises
-        ------
-        ValueError
-            If the last axis of `raw` is not ``3 components + 2``.
-        """
-        return mixture_of_logistics.MixtureOfLogistics(
-            as_raw(raw, self.parameter_size, "MixtureOfLogistics"),
-            log_scale_bound=self.log_scale_bound,
-            min_slope=self.min_slope,
-        )
-
-    def get_config(self) -> dict:
-        """Return the constructor's arguments."""
-        return {
-            "components": self.components,
-            "log_scale_bound": self.log_scale_bound,
-            "min_slope": self.min_slope,
-        }
+    bijector_class = mixture_of_logistics.MixtureOfLogistics
+    components: int = option(8)
+    log_scale_bound: float = option(5.0)
+    min_slope: float = option(1e-3, above_zero=True)
+    parameter_size = cached_property(lambda self: 3 * self.components + 2)

@@ -1,6 +1,7 @@
 """Möbius transformations of a circle."""
 
 import math
+from functools import cached_property, partial
 
 import keras
 import numpy as np
@@ -9,7 +10,7 @@ import tensorflow as tf
 from tfflows.bijectors import moebius
 from tfflows.bijectors.checks import check_bound, check_count, check_open_fraction
 from tfflows.univariates.base import Univariate
-from tfflows.univariates.raw import as_raw
+from tfflows.univariates.declaration import option
 
 __all__ = ["Moebius"]
 
@@ -60,35 +61,16 @@ class Moebius(Univariate):
     9
     """
 
-    def __init__(self, components: int = 1, bound: float = math.pi, max_radius: float = 0.99):
-        check_count(1, components=components)
-        check_bound(bound)
-        check_open_fraction(max_radius=max_radius)
-        self.components = int(components)
-        self.bound = float(bound)
-        self.max_radius = float(max_radius)
-        self.parameter_size = 2 if self.components == 1 else 3 * self.components
-        self.period = 2.0 * self.bound
+    bijector_class = moebius.Moebius
+    components: int = option(1, partial(check_count, 1))
+    bound: float = option(math.pi, check_bound)
+    max_radius: float = option(0.99, check_open_fraction)
+    parameter_size = cached_property(
+        lambda self: 2 if self.components == 1 else 3 * self.components
+    )
+    period = cached_property(lambda self: 2.0 * self.bound)
 
-    def bijector(self, raw) -> moebius.Moebius:
-        """Build the transformation that raw parameters describe.
-
-        Parameters
-        ----------
-        raw : tf.Tensor
-            Unconstrained numbers ``[..., D, P]``.
-
-        Returns
-        -------
-        tfflows.bijectors.Moebius
-            The bijector, latent to data, on ``[..., D]``.
-
-        Raises
-        ------
-        ValueError
-            If the last axis of `raw` is not ``P``.
-        """
-        raw = as_raw(raw, self.parameter_size, "Moebius")
+    def _arguments(self, raw):
         count = self.components
         raw_centers, log_weights = raw[..., : 2 * count], raw[..., 2 * count :]
         if count > 1:
@@ -97,16 +79,7 @@ class Moebius(Univariate):
             raw_centers += tf.constant(start, raw.dtype)
         pair = tf.stack([raw_centers[..., :count], raw_centers[..., count:]], -1)
         length = tf.sqrt(1.0 + tf.reduce_sum(pair * pair, -1, keepdims=True))
-        return moebius.Moebius(
-            self.max_radius * pair / length,
-            log_weights if count > 1 else None,
-            bound=self.bound,
-        )
-
-    def get_config(self) -> dict:
-        """Return the constructor's arguments."""
         return {
-            "components": self.components,
-            "bound": self.bound,
-            "max_radius": self.max_radius,
+            "centers": self.max_radius * pair / length,
+            "log_weights": log_weights if count > 1 else None,
         }

@@ -85,23 +85,7 @@ class Monotone(Univariate):
             )
 
     def bijector(self, raw) -> monotone.Monotone:
-        """Build the map that raw parameters describe.
-
-        Parameters
-        ----------
-        raw : tf.Tensor
-            Unconstrained numbers ``[..., D, parameter_size]``.
-
-        Returns
-        -------
-        tfflows.bijectors.Monotone
-            The bijector, latent to data, on ``[..., D]``.
-
-        Raises
-        ------
-        ValueError
-            If the last axis of `raw` is not `parameter_size`.
-        """
+        """Build the map that raw parameters describe."""
         return monotone.Monotone(self.function, as_raw(raw, self.parameter_size, "Monotone"))
 
     def get_config(self) -> dict:

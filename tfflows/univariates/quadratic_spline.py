@@ -1,11 +1,12 @@
 """Splines of parabolas, whose slope is a broken line."""
 
+from functools import cached_property
+
 import keras
 
 from tfflows.bijectors import quadratic_spline
-from tfflows.bijectors.checks import check_above_zero
 from tfflows.univariates.base import Univariate
-from tfflows.univariates.raw import as_raw
+from tfflows.univariates.declaration import option
 
 __all__ = ["QuadraticSpline"]
 
@@ -52,51 +53,9 @@ class QuadraticSpline(Univariate):
     [[  0. -50.]]
     """
 
-    def __init__(
-        self,
-        bins: int = 8,
-        bound: float = 5.0,
-        min_bin: float = 1e-3,
-        min_slope: float = 1e-3,
-    ):
-        quadratic_spline.QuadraticSpline.check_options(bins, bound, min_bin, min_slope)
-        check_above_zero(min_bin=min_bin, min_slope=min_slope)
-        self.bins = int(bins)
-        self.bound = float(bound)
-        self.min_bin = float(min_bin)
-        self.min_slope = float(min_slope)
-        self.parameter_size = 2 * self.bins - 1
-
-    def bijector(self, raw) -> quadratic_spline.QuadraticSpline:
-        """Build the spline that raw parameters describe.
-
-        Parameters
-        ----------
-        raw : tf.Tensor
-            Unconstrained numbers ``[..., D, 2 bins - 1]``.
-
-        Returns
-        -------
-        tfflows.bijectors.QuadraticSpline
-            The bijector, latent to data, on ``[..., D]``.
-
-        Raises
-        ------
-        ValueError
-            If the last axis of `raw` is not ``2 bins - 1``.
-        """
-        return quadratic_spline.QuadraticSpline(
-            as_raw(raw, self.parameter_size, "QuadraticSpline"),
-            bound=self.bound,
-            min_bin=self.min_bin,
-            min_slope=self.min_slope,
-        )
-
-    def get_config(self) -> dict:
-        """Return the constructor's arguments."""
-        return {
-            "bins": self.bins,
-            "bound": self.bound,
-            "min_bin": self.min_bin,
-            "min_slope": self.min_slope,
-        }
+    bijector_class = quadratic_spline.QuadraticSpline
+    bins: int = option(8)
+    bound: float = option(5.0)
+    min_bin: float = option(1e-3, above_zero=True)
+    min_slope: float = option(1e-3, above_zero=True)
+    parameter_size = cached_property(lambda self: 2 * self.bins - 1)

@@ -1,11 +1,12 @@
 """Rational-quadratic splines, the family of neural spline flows."""
 
+from functools import cached_property
+
 import keras
 
 from tfflows.bijectors import rational_quadratic_spline
-from tfflows.bijectors.checks import check_above_zero
 from tfflows.univariates.base import Univariate
-from tfflows.univariates.raw import as_raw
+from tfflows.univariates.declaration import option
 
 __all__ = ["RationalQuadraticSpline"]
 
@@ -65,58 +66,13 @@ class RationalQuadraticSpline(Univariate):
     [[  0. -50.]]
     """
 
-    def __init__(
-        self,
-        bins: int = 8,
-        bound: float = 5.0,
-        min_bin: float = 1e-3,
-        min_slope: float = 1e-3,
-        boundary: str = "fixed",
-    ):
-        rational_quadratic_spline.RationalQuadraticSpline.check_options(
-            bins, bound, min_bin, min_slope, boundary
-        )
-        check_above_zero(min_bin=min_bin, min_slope=min_slope)
-        self.bins = int(bins)
-        self.bound = float(bound)
-        self.min_bin = float(min_bin)
-        self.min_slope = float(min_slope)
-        self.boundary = boundary
-        self.parameter_size = 3 * self.bins + rational_quadratic_spline.EXTRA_SLOPES[boundary]
-        self.period = 2.0 * self.bound if boundary == "circular" else None
-
-    def bijector(self, raw) -> rational_quadratic_spline.RationalQuadraticSpline:
-        """Build the spline that raw parameters describe.
-
-        Parameters
-        ----------
-        raw : tf.Tensor
-            Unconstrained numbers ``[..., D, P]``.
-
-        Returns
-        -------
-        tfflows.bijectors.RationalQuadraticSpline
-            The bijector, latent to data, on ``[..., D]``.
-
-        Raises
-        ------
-        ValueError
-            If the last axis of `raw` is not of the size that `boundary` says.
-        """
-        return rational_quadratic_spline.RationalQuadraticSpline(
-            as_raw(raw, self.parameter_size, "RationalQuadraticSpline"),
-            bound=self.bound,
-            min_bin=self.min_bin,
-            min_slope=self.min_slope,
-            boundary=self.boundary,
-        )
-
-    def get_config(self) -> dict:
-        """Return the constructor's arguments."""
-        return {
-            "bins": self.bins,
-            "bound": self.bound,
-            "min_bin": self.min_bin,
-            "min_slope": self.min_slope,
-            "boundary": self.boundary,
-        }
+    bijector_class = rational_quadratic_spline.RationalQuadraticSpline
+    bins: int = option(8)
+    bound: float = option(5.0)
+    min_bin: float = option(1e-3, above_zero=True)
+    min_slope: float = option(1e-3, above_zero=True)
+    boundary: str = option("fixed")
+    parameter_size = cached_property(
+        lambda self: 3 * self.bins + rational_quadratic_spline.EXTRA_SLOPES[self.boundary]
+    )
+    period = cached_property(lambda self: 2.0 * self.bound if self.boundary == "circular" else None)

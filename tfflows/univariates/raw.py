@@ -1,8 +1,8 @@
-"""The check every family makes of the raw numbers it is handed."""
+"""Raw numbers: the check that every family makes of them, and the soft bound that several take."""
 
 import tensorflow as tf
 
-__all__ = ["as_raw"]
+__all__ = ["as_raw", "softly_bounded"]
 
 
 def as_raw(raw, parameter_size: int, family: str) -> tf.Tensor:
@@ -41,3 +41,26 @@ def as_raw(raw, parameter_size: int, family: str) -> tf.Tensor:
     if raw.shape.rank < 1 or raw.shape[-1] != parameter_size:
         raise ValueError(f"{expected}; got shape {raw.shape}.")
     return raw
+
+
+def softly_bounded(raw: tf.Tensor, bound: float) -> tf.Tensor:
+    r"""Return :math:`b \tanh(r / b)`, which near zero is r and never leaves ``[-b, b]``.
+
+    Parameters
+    ----------
+    raw : tf.Tensor
+        Raw numbers r.
+    bound : float
+        The bound b; positive.
+
+    Returns
+    -------
+    tf.Tensor
+        The bounded numbers.
+
+    Examples
+    --------
+    >>> print(softly_bounded(tf.constant([0.1, 1e9]), 5.0).numpy().round(3))
+    [0.1 5. ]
+    """
+    return bound * tf.tanh(raw / bound)

@@ -1,12 +1,14 @@
 """Powers of the magnitude."""
 
+from functools import partial
+
 import keras
-import tensorflow as tf
 
 from tfflows.bijectors import signed_power
-from tfflows.bijectors.checks import check_positive
+from tfflows.bijectors.checks import check_at_most, check_positive
 from tfflows.univariates.base import Univariate
-from tfflows.univariates.raw import as_raw
+from tfflows.univariates.declaration import option
+from tfflows.univariates.raw import softly_bounded
 
 __all__ = ["SignedPower"]
 
@@ -43,36 +45,9 @@ class SignedPower(Univariate):
     [-3.1  0.   3.1]
     """
 
+    bijector_class = signed_power.SignedPower
     parameter_size = 1
+    log_power_bound: float = option(2.0, check_positive, partial(check_at_most, 2.0))
 
-    def __init__(self, log_power_bound: float = 2.0):
-        check_positive(log_power_bound=log_power_bound)
-        if log_power_bound > 2.0:
-            raise ValueError(f"log_power_bound={log_power_bound!r}: expected at most 2.0.")
-        self.log_power_bound = float(log_power_bound)
-
-    def bijector(self, raw) -> signed_power.SignedPower:
-        """Build the power that raw parameters describe.
-
-        Parameters
-        ----------
-        raw : tf.Tensor
-            Unconstrained numbers ``[..., D, 1]``.
-
-        Returns
-        -------
-        tfflows.bijectors.SignedPower
-            The bijector, latent to data, on ``[..., D]``.
-
-        Raises
-        ------
-        ValueError
-            If the last axis of `raw` is not ``1``.
-        """
-        raw = as_raw(raw, self.parameter_size, "SignedPower")
-        bound = self.log_power_bound
-        return signed_power.SignedPower(bound * tf.tanh(raw[..., 0] / bound))
-
-    def get_config(self) -> dict:
-        """Return the constructor's arguments."""
-        return {"log_power_bound": self.log_power_bound}
+    def _arguments(self, raw):
+        return {"log_power": softly_bounded(raw[..., 0], self.log_power_bound)}

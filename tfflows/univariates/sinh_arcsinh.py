@@ -1,12 +1,14 @@
 """Skewness and tail weight by the sinh-arcsinh map."""
 
+from functools import cached_property, partial
+
 import keras
-import tensorflow as tf
 
 from tfflows.bijectors import sinh_arcsinh
-from tfflows.bijectors.checks import check_positive
+from tfflows.bijectors.checks import check_at_most, check_positive
 from tfflows.univariates.base import Univariate
-from tfflows.univariates.raw import as_raw
+from tfflows.univariates.declaration import option
+from tfflows.univariates.raw import softly_bounded
 
 __all__ = ["SinhArcsinh"]
 
@@ -52,67 +54,19 @@ class SinhArcsinh(Univariate):
     [ 0.    2.63 16.45]
     """
 
-    def __init__(
-        self,
-        location_scale: bool = True,
-        skewness_bound: float = 4.0,
-        log_tail_bound: float = 1.5,
-        log_scale_bound: float = 7.0,
-    ):
-        check_positive(
-            skewness_bound=skewness_bound,
-            log_tail_bound=log_tail_bound,
-            log_scale_bound=log_scale_bound,
-        )
-        for name, value, most in (
-            ("skewness_bound", skewness_bound, 4.0),
-            ("log_tail_bound", log_tail_bound, 1.5),
-        ):
-            if value > most:
-                raise ValueError(f"{name}={value!r}: expected at most {most}.")
-        self.location_scale = bool(location_scale)
-        self.skewness_bound = float(skewness_bound)
-        self.log_tail_bound = float(log_tail_bound)
-        self.log_scale_bound = float(log_scale_bound)
-        self.parameter_size = 4 if self.location_scale else 2
+    bijector_class = sinh_arcsinh.SinhArcsinh
+    location_scale: bool = option(True)
+    skewness_bound: float = option(4.0, check_positive, partial(check_at_most, 4.0))
+    log_tail_bound: float = option(1.5, check_positive, partial(check_at_most, 1.5))
+    log_scale_bound: float = option(7.0, check_positive)
+    parameter_size = cached_property(lambda self: 4 if self.location_scale else 2)
 
-    def bijector(self, raw) -> sinh_arcsinh.SinhArcsinh:
-        """Build the map that raw parameters describe.
-
-        Parameters
-        ----------
-        raw : tf.Tensor
-            Unconstrained numbers ``[..., D, P]``.
-
-        Returns
-        -------
-        tfflows.bijectors.SinhArcsinh
-            The bijector, latent to data, on ``[..., D]``.
-
-        Raises
-        ------
-        ValueError
-            If the last axis of `raw` is not ``P``.
-        """
-        raw = as_raw(raw, self.parameter_size, "SinhArcsinh")
+    def _arguments(self, raw):
         squashed = {
-            "skewness": _soft(raw[..., 0], self.skewness_bound),
-            "log_tail": _soft(raw[..., 1], self.log_tail_bound),
+            "skewness": softly_bounded(raw[..., 0], self.skewness_bound),
+            "log_tail": softly_bounded(raw[..., 1], self.log_tail_bound),
         }
         if self.location_scale:
             squashed["location"] = raw[..., 2]
-            squashed["log_scale"] = _soft(raw[..., 3], self.log_scale_bound)
-        return sinh_arcsinh.SinhArcsinh(**squashed)
-
-    def get_config(self) -> dict:
-        """Return the constructor's arguments."""
-        return {
-            "location_scale": self.location_scale,
-            "skewness_bound": self.skewness_bound,
-            "log_tail_bound": self.log_tail_bound,
-            "log_scale_bound": self.log_scale_bound,
-        }
-
-
-def _soft(raw, bound):
-    return bound * tf.tanh(raw / bound)
+            squashed["log_scale"] = softly_bounded(raw[..., 3], self.log_scale_bound)
+        return squashed

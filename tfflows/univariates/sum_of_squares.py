@@ -1,11 +1,12 @@
 """Integrals of sums of squared polynomials, the family of sum-of-squares flows."""
 
+from functools import cached_property
+
 import keras
 
 from tfflows.bijectors import sum_of_squares
-from tfflows.bijectors.checks import check_above_zero
 from tfflows.univariates.base import Univariate
-from tfflows.univariates.raw import as_raw
+from tfflows.univariates.declaration import option
 
 __all__ = ["SumOfSquares"]
 
@@ -51,57 +52,10 @@ class SumOfSquares(Univariate):
     TensorShape([1, 2])
     """
 
-    def __init__(
-        self,
-        polynomials: int = 3,
-        degree: int = 5,
-        bound: float = 5.0,
-        coefficient_bound: float = 10.0,
-        min_slope: float = 1e-3,
-    ):
-        sum_of_squares.SumOfSquares.check_options(
-            polynomials, degree, bound, coefficient_bound, min_slope
-        )
-        check_above_zero(min_slope=min_slope)
-        self.polynomials = int(polynomials)
-        self.degree = int(degree)
-        self.bound = float(bound)
-        self.coefficient_bound = float(coefficient_bound)
-        self.min_slope = float(min_slope)
-        self.parameter_size = self.polynomials * (self.degree + 1) + 1
-
-    def bijector(self, raw) -> sum_of_squares.SumOfSquares:
-        """Build the map that raw parameters describe.
-
-        Parameters
-        ----------
-        raw : tf.Tensor
-            Unconstrained numbers ``[..., D, polynomials (degree + 1) + 1]``.
-
-        Returns
-        -------
-        tfflows.bijectors.SumOfSquares
-            The bijector, latent to data, on ``[..., D]``.
-
-        Raises
-        ------
-        ValueError
-            If the last axis of `raw` is not ``polynomials (degree + 1) + 1``.
-        """
-        return sum_of_squares.SumOfSquares(
-            as_raw(raw, self.parameter_size, "SumOfSquares"),
-            polynomials=self.polynomials,
-            bound=self.bound,
-            coefficient_bound=self.coefficient_bound,
-            min_slope=self.min_slope,
-        )
-
-    def get_config(self) -> dict:
-        """Return the constructor's arguments."""
-        return {
-            "polynomials": self.polynomials,
-            "degree": self.degree,
-            "bound": self.bound,
-            "coefficient_bound": self.coefficient_bound,
-            "min_slope": self.min_slope,
-        }
+    bijector_class = sum_of_squares.SumOfSquares
+    polynomials: int = option(3)
+    degree: int = option(5)
+    bound: float = option(5.0)
+    coefficient_bound: float = option(10.0)
+    min_slope: float = option(1e-3, above_zero=True)
+    parameter_size = cached_property(lambda self: self.polynomials * (self.degree + 1) + 1)

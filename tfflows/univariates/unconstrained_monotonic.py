@@ -152,23 +152,7 @@ class UnconstrainedMonotonic(Univariate, keras.layers.Layer):
         return self.log_slope_bound * tf.tanh(value[..., 0] / self.log_slope_bound)
 
     def bijector(self, raw) -> monotonic_quadrature.MonotonicQuadrature:
-        """Build the map that raw parameters and the network describe now.
-
-        Parameters
-        ----------
-        raw : tf.Tensor
-            Unconstrained numbers ``[..., D, embedding + 1]``.
-
-        Returns
-        -------
-        tfflows.bijectors.MonotonicQuadrature
-            The bijector, latent to data, on ``[..., D]``.
-
-        Raises
-        ------
-        ValueError
-            If the last axis of `raw` is not ``embedding + 1``, or `build` was not called.
-        """
+        """Build the map that raw parameters and the network describe now."""
         if not self.built:
             raise ValueError(
                 "this family owns a network that does not exist yet; call "
