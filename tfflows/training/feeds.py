@@ -60,17 +60,20 @@ class Rows:
         self.order, self.first_epoch = order, first_epoch
         self.pass_steps = steps if self.count is None else math.ceil(self.count / self.batch_size)
         self.steps = self.pass_steps if steps is None else steps
+        self._number = self._index = None
 
     def begin(self, epoch: int) -> int:
         """Return how many steps are taken before an epoch."""
         return (epoch - self.first_epoch) * self.steps
 
-    @functools.lru_cache(maxsize=1)  # noqa: B019, the feed lives as long as its fit
     def index(self, number: int) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the row numbers of a pass, ``[steps, batch]``, and those of a smaller last one."""
-        order = self.order(self.first_epoch + number)
-        full = self.count // self.batch_size * self.batch_size
-        return tf.reshape(order[:full], [-1, self.batch_size]), order[full:]
+        if self._number != number:
+            order = self.order(self.first_epoch + number)
+            full = self.count // self.batch_size * self.batch_size
+            self._index = tf.reshape(order[:full], [-1, self.batch_size]), order[full:]
+            self._number = number
+        return self._index
 
     def open(self, epoch: int, skip: int):
         """Return the batches of an epoch but the first `skip`, as a dataset if there are events."""

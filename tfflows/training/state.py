@@ -18,7 +18,7 @@ class TrainingState:
     guard : FiniteGuard
         What stops training at a value that is not finite.
     seed : tf.Variable
-        Seed of the present run, an int32.
+        Seed of the present run, an int64, which accelerators hold as other variables.
     programs : dict
         Compiled programs of many steps, by what they run on.
     objective : keras.layers.Layer or None
@@ -50,6 +50,7 @@ class TrainingState:
         self.seed = tf.Variable(
             0,
             trainable=False,
+            dtype=tf.int64,
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
             name="run_seed",
         )
@@ -67,8 +68,8 @@ class TrainingState:
 
     def step_seed(self, optimizer) -> tf.Tensor:
         """Return the seed of the step that comes now: the run's seed and the number of the step."""
-        number = tf.cast(tf.convert_to_tensor(_counter(optimizer)), tf.int32)
-        seed = tf.stack([self.seed.read_value(), number])
+        number = tf.cast(tf.convert_to_tensor(_counter(optimizer)), tf.int64)
+        seed = tf.cast(tf.stack([self.seed.read_value(), number]), tf.int32)
         replica = tf.distribute.get_replica_context()
         if replica is None or replica.num_replicas_in_sync == 1:
             return seed
