@@ -12,6 +12,13 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
+from tfflows.interop.privates import (
+    MADE_ATTRIBUTES,
+    REAL_NVP_TEMPLATE,
+    drawn_order,
+    is_real_nvp_template,
+    masks_of,
+)
 from tfflows.saving.tfp_classes import function_name, named_function
 from tfflows.saving.tfp_values import (
     decode_array,
@@ -23,33 +30,12 @@ from tfflows.saving.tfp_values import (
 
 __all__ = ["argument_of", "decode_network", "encode_network", "is_tfp_network"]
 
-# Argument of the constructor -> attribute that keeps it.
-MADE_ATTRIBUTES = {
-    "params": "_params",
-    "event_shape": "_event_shape",
-    "conditional": "_conditional",
-    "conditional_event_shape": "_conditional_event_shape",
-    "conditional_input_layers": "_conditional_layers",
-    "hidden_units": "_hidden_units",
-    "input_order": "_input_order_param",
-    "hidden_degrees": "_hidden_degrees",
-    "activation": "_activation",
-    "use_bias": "_use_bias",
-    "kernel_initializer": "_kernel_initializer",
-    "bias_initializer": "_bias_initializer",
-    "kernel_regularizer": "_kernel_regularizer",
-    "bias_regularizer": "_bias_regularizer",
-    "kernel_constraint": "_kernel_constraint",
-    "bias_constraint": "_bias_constraint",
-    "validate_args": "_validate_args",
-}
 _KERAS2_FAMILIES = ("initializers", "regularizers", "constraints")
-_TEMPLATE = "real_nvp_default_template"
 
 
 def is_tfp_network(obj: object) -> bool:
     """Whether this module can write the object: TFP's AutoregressiveNetwork or RealNVP template."""
-    return isinstance(obj, tfb.AutoregressiveNetwork) or _is_template(obj)
+    return isinstance(obj, tfb.AutoregressiveNetwork) or is_real_nvp_template(obj)
 
 
 def argument_of(network: object, name: str, default: object = None) -> object:
@@ -65,15 +51,16 @@ def encode_network(network: object, where: str) -> dict:
     ValueError
         If an argument is a function of the user's own.
     """
-    if _is_template(network):
+    if is_real_nvp_template(network):
         arguments = inspect.getclosurevars(network.func).nonlocals
         if arguments["args"]:
             raise ValueError(
-                f"{where}: pass the arguments of {_TEMPLATE} by name, so that it can be saved."
+                f"{where}: pass the arguments of {REAL_NVP_TEMPLATE} by name, so that it can be "
+                "saved."
             )
         arguments = {**arguments, **arguments["kwargs"], "name": network.name}
         del arguments["args"], arguments["kwargs"]
-        return {"kind": _TEMPLATE, "arguments": _encode_arguments(arguments, where)}
+        return {"kind": REAL_NVP_TEMPLATE, "arguments": _encode_arguments(arguments, where)}
     if type(network) is not tfb.AutoregressiveNetwork:
         raise ValueError(
             f"{where} is a subclass {type(network).__name__} of tfb.AutoregressiveNetwork, which "
@@ -87,8 +74,8 @@ def encode_network(network: object, where: str) -> dict:
         for name in ("input_order", "hidden_degrees")
     )
     if network.built and drawn:
-        arguments["input_order"] = np.asarray(network._input_order).tolist()
-        config["masks"] = [encode_array(np.asarray(mask, bool)) for mask in network._masks]
+        arguments["input_order"] = drawn_order(network).tolist()
+        config["masks"] = [encode_array(np.asarray(mask, bool)) for mask in masks_of(network)]
     return {**config, "arguments": _encode_arguments(arguments, where)}
 
 
@@ -97,7 +84,7 @@ def decode_network(node: dict) -> object:
     if not isinstance(node.get("arguments"), dict):
         raise ValueError("damaged network in a config: it has no arguments.")
     arguments = {key: _decode_argument(value) for key, value in node["arguments"].items()}
-    if node["kind"] == _TEMPLATE:
+    if node["kind"] == REAL_NVP_TEMPLATE:
         return tfb.real_nvp_default_template(**arguments)
     allowed = {*MADE_ATTRIBUTES, "name", "dtype", "trainable"}
     if not set(arguments) <= allowed:
@@ -113,9 +100,9 @@ def decode_network(node: dict) -> object:
 def _restore_masks(network: tfb.AutoregressiveNetwork, nodes: list) -> None:
     network.build([None, *network.event_shape])
     masks = [decode_array(mask) for mask in nodes]
-    if [mask.shape for mask in masks] != [mask.shape for mask in network._masks]:
+    if [mask.shape for mask in masks] != [mask.shape for mask in masks_of(network)]:
         raise ValueError("damaged network in a config: its masks do not fit its layers.")
-    for own, saved in zip(network._masks, masks, strict=True):
+    for own, saved in zip(masks_of(network), masks, strict=True):
         # In place: the initializers and constraints of the kernels hold these very arrays.
         own[...] = saved
     with warnings.catch_warnings():
@@ -125,13 +112,6 @@ def _restore_masks(network: tfb.AutoregressiveNetwork, nodes: list) -> None:
             if hasattr(layer, "kernel_initializer"):
                 kernel = layer.kernel
                 kernel.assign(layer.kernel_initializer(kernel.shape, kernel.dtype))
-
-
-def _is_template(obj: object) -> bool:
-    if type(obj).__module__.partition(".")[0] != "tensorflow":
-        return False
-    function = getattr(obj, "func", None)
-    return inspect.isfunction(function) and function.__qualname__ == f"{_TEMPLATE}.<locals>._fn"
 
 
 def _encode_arguments(arguments: dict, where: str) -> dict:
@@ -187,7 +167,7 @@ def built_variables(network: object) -> list[tf.Variable]:
     """Return the variables a TFP network has so far, in the order of its layers."""
     variables = list(network.variables)
     # A template lists its variables in the order of their names, dense_10 before dense_2.
-    return sorted(variables, key=_natural) if _is_template(network) else variables
+    return sorted(variables, key=_natural) if is_real_nvp_template(network) else variables
 
 
 def _natural(variable: tf.Variable) -> list:

@@ -1,12 +1,17 @@
-"""Each private name of Keras that is read still means what is made of it."""
+"""Each private name of Keras and TFP that is read still means what is made of it."""
 
 import keras
 import numpy as np
 import pytest
+from tensorflow_probability import bijectors as tfb
 
 import tfflows
-from tfflows.interop.keras_privates import (
+from tfflows.interop.privates import (
+    MADE_ATTRIBUTES,
+    drawn_order,
     forget_restored_epoch,
+    is_real_nvp_template,
+    masks_of,
     profiles_batches,
     restored_epoch,
 )
@@ -66,3 +71,17 @@ def test_tensorboard_says_whether_it_profiles(profile_batch, profiles, tmp_path,
     board = keras.callbacks.TensorBoard(tmp_path, profile_batch=profile_batch)
     board.set_model(build())
     assert profiles_batches(board) is profiles
+
+
+def test_what_a_network_of_tfp_was_made_of_and_what_it_drew():
+    made = tfb.AutoregressiveNetwork(2, event_shape=[3], hidden_units=[4], input_order="random")
+    made.build([None, 3])
+    kept = {name: getattr(made, attribute) for name, attribute in MADE_ATTRIBUTES.items()}
+    assert (kept["params"], kept["hidden_units"], kept["input_order"]) == (2, [4], "random")
+    assert sorted(drawn_order(made)) == [1, 2, 3]
+    assert [mask.shape for mask in masks_of(made)] == [(3, 4), (4, 6)]
+
+
+def test_a_template_of_real_nvp_is_known_by_its_function():
+    assert is_real_nvp_template(tfb.real_nvp_default_template(hidden_layers=[4]))
+    assert not is_real_nvp_template(lambda x, n: (x, x))

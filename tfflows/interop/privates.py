@@ -1,0 +1,76 @@
+"""Private names of Keras and TFP for which there are no public ones, each guarded by a test."""
+
+import inspect
+
+import keras
+import numpy as np
+from tensorflow_probability import bijectors as tfb
+
+__all__ = [
+    "MADE_ATTRIBUTES",
+    "REAL_NVP_TEMPLATE",
+    "drawn_order",
+    "forget_restored_epoch",
+    "is_real_nvp_template",
+    "masks_of",
+    "profiles_batches",
+    "restored_epoch",
+]
+
+#: Arguments of ``tfb.AutoregressiveNetwork``, and the attributes that keep them.
+MADE_ATTRIBUTES = {
+    "params": "_params",
+    "event_shape": "_event_shape",
+    "conditional": "_conditional",
+    "conditional_event_shape": "_conditional_event_shape",
+    "conditional_input_layers": "_conditional_layers",
+    "hidden_units": "_hidden_units",
+    "input_order": "_input_order_param",
+    "hidden_degrees": "_hidden_degrees",
+    "activation": "_activation",
+    "use_bias": "_use_bias",
+    "kernel_initializer": "_kernel_initializer",
+    "bias_initializer": "_bias_initializer",
+    "kernel_regularizer": "_kernel_regularizer",
+    "bias_regularizer": "_bias_regularizer",
+    "kernel_constraint": "_kernel_constraint",
+    "bias_constraint": "_bias_constraint",
+    "validate_args": "_validate_args",
+}
+
+#: The function of TFP that makes the networks of ``tfb.RealNVP``.
+REAL_NVP_TEMPLATE = "real_nvp_default_template"
+
+
+def restored_epoch(model: keras.Model) -> int | None:
+    """Return the epoch that ``BackupAndRestore`` has restored, once training has begun."""
+    return model._initial_epoch
+
+
+def forget_restored_epoch(model: keras.Model) -> None:
+    """Forget the epoch that an earlier run was restored at: Keras would begin there again."""
+    model._initial_epoch = None
+
+
+def profiles_batches(callback: keras.callbacks.TensorBoard) -> bool:
+    """Whether a TensorBoard callback profiles batches."""
+    return callback._should_trace
+
+
+def drawn_order(network: tfb.AutoregressiveNetwork) -> np.ndarray:
+    """Return the place of each coordinate in the order of a built network of TFP."""
+    return np.asarray(network._input_order)
+
+
+def masks_of(network: tfb.AutoregressiveNetwork) -> list[np.ndarray]:
+    """Return the masks of a built network, the very arrays that its constraints hold."""
+    return network._masks
+
+
+def is_real_nvp_template(obj: object) -> bool:
+    """Whether an object is a network that TFP's `REAL_NVP_TEMPLATE` has made."""
+    if type(obj).__module__.partition(".")[0] != "tensorflow":
+        return False
+    function = getattr(obj, "func", None)
+    made_by = f"{REAL_NVP_TEMPLATE}.<locals>._fn"
+    return inspect.isfunction(function) and function.__qualname__ == made_by
