@@ -18,6 +18,7 @@ from tfflows import (
     metrics,
     models,
     plot,
+    random,
     univariates,
 )
 from tfflows.diagnostics import doctor
@@ -81,5 +82,6 @@ __all__ = [
     "metrics",
     "models",
     "plot",
+    "random",
     "univariates",
 ]

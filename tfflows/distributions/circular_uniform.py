@@ -8,6 +8,7 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from tfflows.bijectors.circle import wrap
+from tfflows.random import uniform
 
 __all__ = ["CircularUniform"]
 
@@ -20,8 +21,8 @@ class CircularUniform(tfd.Distribution):
     for D coordinates. The ends of the interval are one point, and a number outside it is another
     name of a point inside: the density is the same everywhere, and no point is outside the support.
 
-    It draws by the Philox generator by name, so that a seed gives the same samples in eager, graph
-    and XLA execution.
+    It draws by `tfflows.random.uniform`, so that a seed gives the same samples in eager, graph and
+    XLA execution, and a seed of three numbers those rows that the third one names.
 
     Parameters
     ----------
@@ -102,9 +103,7 @@ class CircularUniform(tfd.Distribution):
 
     def _sample_n(self, n, seed=None):
         shape = tf.concat([[n], self._event_shape_tensor()], 0)
-        share = tf.random.stateless_uniform(
-            shape, tfp.random.sanitize_seed(seed), dtype=self.dtype, alg="philox"
-        )
+        share = uniform(shape, tfp.random.sanitize_seed(seed), self.dtype)
         return wrap(2.0 * self._bound * share - self._bound, self._bound)
 
     def _log_prob(self, value):

@@ -7,6 +7,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
+from tfflows.random import normal
+
 __all__ = ["StandardNormal"]
 
 
@@ -15,8 +17,8 @@ class StandardNormal(tfd.Distribution):
 
     .. math:: \log p(z) = -\tfrac12 \sum_i \left(z_i^2 + \log 2\pi\right)
 
-    It draws by the Philox generator by name, so that a seed gives the same samples in eager, graph
-    and XLA execution, where TensorFlow's automatic choice differs.
+    It draws by `tfflows.random.normal`, so that a seed gives the same samples in eager, graph and
+    XLA execution, and a seed of three numbers those rows that the third one names.
 
     Parameters
     ----------
@@ -77,9 +79,7 @@ class StandardNormal(tfd.Distribution):
 
     def _sample_n(self, n, seed=None):
         shape = tf.concat([[n], self._event_shape_tensor()], 0)
-        return tf.random.stateless_normal(
-            shape, tfp.random.sanitize_seed(seed), dtype=self.dtype, alg="philox"
-        )
+        return normal(shape, tfp.random.sanitize_seed(seed), self.dtype)
 
     def _log_prob(self, value):
         axes = list(range(-len(self._shape), 0))

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tfflows import random
 from tfflows.training.finiteness import FiniteGuard
 
 __all__ = ["TrainingState"]
@@ -73,7 +74,7 @@ class TrainingState:
         replica = tf.distribute.get_replica_context()
         if replica is None or replica.num_replicas_in_sync == 1:
             return seed
-        return tf.random.experimental.stateless_fold_in(seed, replica.replica_id_in_sync_group)
+        return random.fold_in(seed, replica.replica_id_in_sync_group)
 
 
 def _counter(optimizer):
