@@ -871,7 +871,10 @@ MODELS: dict[str, Example] = {
 #: Public names that are no examples, and why.
 ABSTRACT: dict[str, str] = {
     "bijectors.Bijector": "a base class without a map",
+    "bijectors.forward_and_log_det": "it asks a bijector",
+    "bijectors.inverse_and_log_det": "it asks a bijector",
     "layers.BijectorLayer": "a base class without a map",
+    "layers.Transform": "a base class without a map",
     "univariates.Univariate": "a base class without a map",
 }
 

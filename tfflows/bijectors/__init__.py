@@ -1,7 +1,7 @@
 """TFP bijectors that TFP lacks: values without weights, latent to data, as in TFP."""
 
 from tfflows.bijectors.affine import Affine
-from tfflows.bijectors.base import Bijector
+from tfflows.bijectors.base import Bijector, forward_and_log_det, inverse_and_log_det
 from tfflows.bijectors.bernstein import Bernstein
 from tfflows.bijectors.block_autoregressive import BlockAutoregressive
 from tfflows.bijectors.circular_shift import CircularShift
@@ -52,4 +52,6 @@ __all__ = [
     "SignedPower",
     "SinhArcsinh",
     "SumOfSquares",
+    "forward_and_log_det",
+    "inverse_and_log_det",
 ]

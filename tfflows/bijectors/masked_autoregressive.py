@@ -97,7 +97,8 @@ class MaskedAutoregressive(Bijector):
 
     def _inverse_and_ildj(self, y):
         flat = flatten_event(y, self._event_shape)
-        scalar = self._univariate(self._raw_parameters(flat), *self._weights)
+        raw = tf.cast(self._raw_parameters(flat), flat.dtype)
+        scalar = self._univariate(raw, *self._weights)
         x = scalar.inverse(flat)
         return restore_event(x, self._event_shape), scalar.inverse_log_det_jacobian(flat, 1)
 
@@ -119,7 +120,8 @@ class MaskedAutoregressive(Bijector):
             return restore_event(y, self._event_shape), fldj
 
         def refine(known):
-            scalar = self._univariate(self._raw_parameters(known), *self._weights)
+            raw = tf.cast(self._raw_parameters(known), known.dtype)
+            scalar = self._univariate(raw, *self._weights)
             return scalar.forward(latent), scalar.forward_log_det_jacobian(latent, 1)
 
         y, fldj = by_passes(refine, latent, self._passes)

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 __all__ = [
+    "FIXED_SEED",
     "as_shape",
     "check_context",
     "check_context_shape",
@@ -19,6 +20,9 @@ __all__ = [
     "check_weight",
     "hint_of_weight",
 ]
+
+#: The seed of what is drawn where none is given and a call twice is to be the same twice.
+FIXED_SEED = (0, 0)
 
 _WARNED: set[str] = set()
 
@@ -184,8 +188,12 @@ def hint_of_weight(rank: int | None) -> str:
     return "" if rank in (None, 1) else " Give it one axis, as by weight[:, 0] or a mean over axes."
 
 
-def check_seed(seed):
-    """Return a stateless seed, int32 [2]; None draws one from TensorFlow's global state."""
+def check_seed(seed, or_row: bool = False):
+    """Return a stateless seed, int32 [2]; None draws one from TensorFlow's global state.
+
+    With `or_row` it may have a third number, the row of a longer table that what is drawn begins
+    with: see `tfflows.random`.
+    """
     if seed is None:
         return tf.random.uniform([2], minval=tf.int32.min, maxval=tf.int32.max, dtype=tf.int32)
     if tf.is_tensor(seed):
@@ -202,7 +210,7 @@ def check_seed(seed):
         return tf.constant([0, number], tf.int32)
     else:
         seed = tf.convert_to_tensor(seed, tf.int32)
-    if seed.shape != (2,):
+    if seed.shape != (2,) and not (or_row and seed.shape == (3,)):
         raise ValueError(f"seed must be an int or two ints; got shape {tuple(seed.shape)}.")
     return seed
 

@@ -11,6 +11,7 @@ from tfflows.layers.permute import Permute, Reverse
 from tfflows.layers.shift_scale import Scale, Shift
 from tfflows.layers.standardize import ActNorm, Standardize
 from tfflows.layers.static import Static
+from tfflows.layers.transform import Transform
 from tfflows.layers.wrappers import Invert, Unconditional
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "Shift",
     "Standardize",
     "Static",
+    "Transform",
     "Unconditional",
 ]

@@ -14,7 +14,6 @@ from tfflows.layers.context import flatten_context, join_context
 from tfflows.layers.masked_autoregressive import (
     build_univariate,
     check_univariate,
-    is_known_family,
     revive,
 )
 from tfflows.saving.probing import unchanged
@@ -202,13 +201,6 @@ class Coupling(BijectorLayer):
             self.event_shape,
             batch_shape=batch_shape_of(context, (1,)),
             dtype=dtype,
-        )
-
-    @property
-    def row_by_row(self) -> bool:
-        """Whether the image of a row in training is known to depend on that row alone."""
-        return (
-            super().row_by_row and is_known_family(self.univariate) and not self._given_conditioner
         )
 
     @property

@@ -10,7 +10,6 @@ from tfflows.layers.context import flatten_context
 from tfflows.layers.masked_autoregressive import (
     build_univariate,
     check_univariate,
-    is_known_family,
     revive,
 )
 from tfflows.layers.raw_parameters import RawParameters
@@ -85,11 +84,6 @@ class Elementwise(BijectorLayer):
         """Return the bijector that the weights describe now."""
         flatten_context(context, self.context_shape)
         return self.univariate.bijector(self.raw(context))
-
-    @property
-    def row_by_row(self) -> bool:
-        """Whether the image of a row in training is known to depend on that row alone."""
-        return super().row_by_row and is_known_family(self.univariate)
 
     def raw_parameters(self, x, context=None) -> tf.Tensor:
         """Return the parameters of each coordinate, the same for every `x`, ``[n, D, P]``."""

@@ -1,5 +1,6 @@
 """A masked network times a univariate family."""
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -9,10 +10,9 @@ import tensorflow as tf
 
 from tfflows import bijectors
 from tfflows.conditioners.autoregressive_network import AutoregressiveNetwork
-from tfflows.layers.base import BijectorLayer, batch_shape_of, is_of_package
+from tfflows.layers.base import BijectorLayer, batch_shape_of
 from tfflows.layers.context import flatten_context
 from tfflows.univariates.base import Univariate
-from tfflows.univariates.monotone import Monotone
 
 __all__ = ["MaskedAutoregressive"]
 
@@ -133,28 +133,17 @@ class MaskedAutoregressive(BijectorLayer):
     def bijector(self, context=None):
         """Return the bijector that the weights describe now."""
         context = flatten_context(context, self.context_shape)
-        dtype = self.variable_dtype
-
-        def raw_parameters(x):
-            raw = self.network(x, conditional_input=context)
-            return keras.ops.cast(raw, dtype)
-
         univariate, weights = as_function(self.univariate)
         return bijectors.MaskedAutoregressive(
-            raw_parameters,
+            functools.partial(self.network, conditional_input=context),
             univariate,
             self.event_shape,
             passes=max(len(set(self.network.input_degrees)), 1),
             batch_shape=batch_shape_of(context, (1,)),
-            dtype=dtype,
+            dtype=self.variable_dtype,
             stack=lambda: self.network.stack(context),
             weights=weights,
         )
-
-    @property
-    def row_by_row(self) -> bool:
-        """Whether the image of a row in training is known to depend on that row alone."""
-        return super().row_by_row and is_known_family(self.univariate)
 
     @property
     def sequential(self) -> frozenset:
@@ -210,11 +199,6 @@ def check_univariate(univariate) -> Univariate:
             f"got {univariate!r}{hint}"
         )
     return univariate
-
-
-def is_known_family(univariate) -> bool:
-    """Whether a family is of this package and runs no function of somebody else's."""
-    return is_of_package(univariate) and not isinstance(univariate, Monotone)
 
 
 def build_univariate(univariate, event_shape, dtype) -> None:

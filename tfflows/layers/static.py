@@ -9,7 +9,7 @@ from tensorflow_probability import bijectors as tfb
 
 from tfflows.bijectors.in_range import InRange
 from tfflows.bijectors.permutation import check_permutation
-from tfflows.layers.base import BijectorLayer, not_outside
+from tfflows.layers.base import BijectorLayer
 from tfflows.saving.adoption import adopt_used, refuse_frozen, state_of
 from tfflows.saving.probing import first_that_runs, made_up_events, only_looking
 from tfflows.saving.tfp_config import from_config, to_config
@@ -22,21 +22,6 @@ _NEAR = (0.0, 0.5, 1.0, -0.5)
 
 # Far out their inverse may overflow to NaN, though every event is in their range.
 _NETWORKS = (tfb.MaskedAutoregressiveFlow, tfb.RealNVP, tfb.Glow, tfb.FFJORD)
-
-# Of these, and of chains and inverses of them, it is known that they map each row alone.
-_ROW_BY_ROW = (
-    tfb.Exp,
-    tfb.Identity,
-    tfb.Permute,
-    tfb.Reshape,
-    tfb.Scale,
-    tfb.ScaleMatvecDiag,
-    tfb.ScaleMatvecTriL,
-    tfb.Shift,
-    tfb.Sigmoid,
-    tfb.Softplus,
-    tfb.Tanh,
-)
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
@@ -123,23 +108,9 @@ class Static(BijectorLayer):
         return InRange(self._static, self._stand_in, self._latent_shape)
 
     @property
-    def row_by_row(self) -> bool:
-        """Whether the image of a row in training is known to depend on that row alone."""
-        return super().row_by_row and _is_row_by_row(self._static)
-
-    @property
     def bounded(self) -> bool:
         """Whether some events are outside the range of the bijector."""
         return self._stand_in is not None
-
-    def call(self, x, context=None):
-        """Map data to latent; NaN outside the range of the bijector."""
-        bijector, x = self.bijector(context), tf.identity(x)
-        points = bijector.inverse(x)
-        if not self.bounded:
-            return points
-        log_det = bijector.inverse_log_det_jacobian(x, event_ndims=len(self.event_shape))
-        return not_outside(points, log_det)
 
     def latent_shape(self, event_shape: tuple) -> tuple:
         """Return the event shape on the latent side for events of `event_shape` on the data side.
@@ -248,13 +219,6 @@ class Static(BijectorLayer):
                 f"it maps a batch of shape (1,) of them to {tuple(x.shape)} and log-determinants "
                 f"of shape {tuple(log_det.shape)}; is one of its parameters a batch?",
             )
-
-
-def _is_row_by_row(bijector: tfb.Bijector) -> bool:
-    kind = type(bijector)
-    if kind is tfb.Chain:
-        return all(map(_is_row_by_row, bijector.bijectors))
-    return kind in _ROW_BY_ROW or (kind is tfb.Invert and _is_row_by_row(bijector.bijector))
 
 
 def _check_permutations(bijector: tfb.Bijector) -> None:

@@ -5,15 +5,16 @@ from tensorflow_probability import bijectors as tfb
 
 from tfflows.layers.base import BijectorLayer
 from tfflows.layers.masked_autoregressive import revive
+from tfflows.layers.transform import Transform
 
 __all__ = ["Invert", "Unconditional"]
 
 
-class _Wrapper(BijectorLayer):
+class _Wrapper(Transform):
     """What the wrappers share: the wrapped layer and its config."""
 
-    def __init__(self, layer: BijectorLayer, **kwargs):
-        if not isinstance(layer, BijectorLayer):
+    def __init__(self, layer: Transform, **kwargs):
+        if not isinstance(layer, Transform):
             raise TypeError(
                 f"{type(self).__name__} wraps a tfflows layer; got {type(layer).__name__}. Wrap a "
                 "TFP bijector in tfflows.layers.Static first."
@@ -21,11 +22,6 @@ class _Wrapper(BijectorLayer):
         kwargs.setdefault("dtype", layer.dtype_policy)
         super().__init__(**kwargs)
         self.layer = layer
-
-    @property
-    def row_by_row(self) -> bool:
-        """Whether the image of a row in training is known to depend on that row alone."""
-        return super().row_by_row and self.layer.row_by_row
 
     def get_config(self):
         """Return the constructor's arguments."""
@@ -38,7 +34,7 @@ class _Wrapper(BijectorLayer):
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
-class Invert(_Wrapper):
+class Invert(_Wrapper, BijectorLayer):
     r"""A layer with its two directions exchanged.
 
     An inverse autoregressive flow is an inverted masked autoregressive one: it samples in one pass
@@ -53,6 +49,9 @@ class Invert(_Wrapper):
 
     Raises
     ------
+    TypeError
+        If the layer is no bijection: what it draws in one direction has another meaning in the
+        other.
     ValueError
         If the layer takes statistics from data: what it would see is on its latent side.
 
@@ -68,6 +67,14 @@ class Invert(_Wrapper):
     >>> print(Invert(layers.Shift(1.0))(tf.zeros([1, 2])).numpy())
     [[1. 1.]]
     """
+
+    def __init__(self, layer: BijectorLayer, **kwargs):
+        super().__init__(layer, **kwargs)
+        if not layer.bijective:
+            raise TypeError(
+                f"Invert exchanges the directions of a bijection, and {type(layer).__name__} is "
+                "none; write a tfflows.layers.Transform with the two directions that you need."
+            )
 
     def build(self, event_shape, context_shape=None):
         """Build the inner layer, whose latent side is the data here."""
@@ -111,7 +118,7 @@ class Unconditional(_Wrapper):
 
     Parameters
     ----------
-    layer : BijectorLayer
+    layer : Transform
         The layer to keep from the context.
     **kwargs
         Keras's own arguments.
@@ -131,6 +138,24 @@ class Unconditional(_Wrapper):
         if not self.layer.built:
             self.layer.build(tuple(event_shape), None)
         self.built = True
+
+    @property
+    def exact(self) -> bool:
+        """Whether the inner layer is exact."""
+        return self.layer.exact
+
+    @property
+    def bijective(self) -> bool:
+        """Whether the inner layer has a bijector."""
+        return self.layer.bijective
+
+    def inverse(self, x, context=None, seed=None):
+        """Map data to latent by the inner layer."""
+        return self.layer.inverse(x, None, seed)
+
+    def forward(self, z, context=None, seed=None):
+        """Map latent to data by the inner layer."""
+        return self.layer.forward(z, None, seed)
 
     def bijector(self, context=None):
         """Return the inner layer's bijector."""

@@ -1,5 +1,7 @@
 """The base class of all models: whatever has a density can be fitted, scored and sampled."""
 
+import functools
+import itertools
 import math
 
 import keras
@@ -11,17 +13,14 @@ from tfflows.inputs import validation
 from tfflows.inputs.datasets import raising_value_errors
 from tfflows.models.keeping import Keeping
 from tfflows.models.looking import Looking
+from tfflows.scoring import calls
+from tfflows.scoring.bound import importance_weighted_bound
+from tfflows.scoring.operation import Operation
+from tfflows.scoring.programs import Programs
 from tfflows.training import adaptation, compilation, finiteness, loop, step
-from tfflows.training.abreast import abreast
 from tfflows.training.evaluate import evaluate
 
 __all__ = ["DensityModel"]
-
-# Enough rows that starting a program does not count, and few enough for the memory.
-_ROWS_AT_ONCE = 16384
-
-# Rows from which halves are worth their while: those of fewer take as long to start as to run.
-_ROWS_FOR_HALVES = 4096
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
@@ -74,7 +73,7 @@ class DensityModel(Looking, Keeping):
         self.context_shape = (
             None if context_shape is None else validation.as_shape(context_shape, "context_shape")
         )
-        self._programs = _Programs()
+        self.programs = Programs()
 
     def add_weight(self, *args, **kwargs):
         """Add a weight, as in Keras; under a mixed policy, too, it is read in its own type."""
@@ -130,13 +129,29 @@ class DensityModel(Looking, Keeping):
         self.build()
         super().load_weights(filepath, **kwargs)
 
+    @property
+    def exact(self) -> bool:
+        """Whether `log_prob` is the log density whatever the seed, and not a bound of it."""
+        return True
+
+    @property
+    def dequantizes(self) -> bool:
+        """Whether the model itself makes data on a grid continuous."""
+        return False
+
     def call(self, x, context=None, training=None, seed=None):
-        """Return the log density of `x`, which may be the pair ``(x, context)``."""
+        """Return the log density of `x`, which may be the pair ``(x, context)``.
+
+        Where it is a bound, it is that of one draw by the seed, a fixed one by default.
+        """
         x, context = _split(x, context)
         context = self._context(context)
         x = self._event(x)
         validation.check_pair(x, context, self.event_shape, self.context_shape)
-        return self._log_density(x, context)
+        if not self._draws:
+            return self._log_density(x, context)
+        seed = validation.FIXED_SEED if seed is None else seed
+        return self._log_density(x, context, validation.check_seed(seed))
 
     def compute_output_shape(self, x_shape, context_shape=None):
         """Return the batch shape of the events."""
@@ -162,8 +177,6 @@ class DensityModel(Looking, Keeping):
         # Outside the support nothing moves the density, neither the point nor a weight.
         nothing = tf.constant(-math.inf, log_prob.dtype)
         return tf.where(tf.equal(log_prob, nothing), nothing, log_prob)
-
-    exact = True
 
     # training
 
@@ -489,8 +502,18 @@ validation_batch_size, validation_freq
     # The public calls. Each goes through one compiled function, which is differentiable and may
     # stand in another one; long tables pass through it chunk by chunk.
 
-    def log_prob(self, x, context=None, batch_size: int | None = None):
+    def log_prob(
+        self, x, context=None, batch_size: int | None = None, *, samples: int = 1, seed=None
+    ):
         r"""Return :math:`\log p(x \mid c)` in nats.
+
+        Where the model is not `exact`, the importance-weighted lower bound takes its place, over
+        n draws of latent points,
+
+        .. math:: \log \frac1n \sum_{s=1}^n \frac{p(x, z_s \mid c)}{q(z_s \mid x, c)}, \qquad
+            z_s \sim q(z \mid x, c)
+
+        which lies below :math:`\log p(x \mid c)` in expectation, and nearer with more draws.
 
         Parameters
         ----------
@@ -500,6 +523,10 @@ validation_batch_size, validation_freq
             Contexts ``[..., *context_shape]``; one row serves all events.
         batch_size : int, optional
             Rows to score at once; memory grows with it, results do not depend on it.
+        samples : int
+            Number of draws of a bound; an exact density needs none.
+        seed : int or pair of int, optional
+            Seed of the draws; by default always the same.
 
         Returns
         -------
@@ -509,16 +536,29 @@ validation_batch_size, validation_freq
         Raises
         ------
         ValueError
-            If a shape does not fit, or a context is missing or not wanted.
+            If a shape does not fit, a context is missing or not wanted, or `samples` is not
+            positive.
+
+        References
+        ----------
+        Burda, Grosse and Salakhutdinov (2016), "Importance Weighted Autoencoders",
+        arXiv:1509.00519.
         """
         x, context = _split(x, context)
         if _symbolic(x):
             return self(x, context=context)
-        return self._by_chunks("log_prob", self._log_density, x, context, batch_size)
+        if samples < 1:
+            raise ValueError(f"samples must be a positive int; got {samples!r}.")
+        operation = self._operation("log_prob", self._log_density)
+        if samples > 1 and operation.draws:
+            bound = functools.partial(importance_weighted_bound, self._log_density, samples)
+            operation = self._operation(f"log_prob of {samples} draws", bound)
+        program, chunks, join = calls.prepare(self, operation, x, context, batch_size, seed)
+        return join(list(itertools.starmap(program, chunks)))
 
-    def prob(self, x, context=None, batch_size: int | None = None):
-        """Return the density of `x`; see `log_prob`."""
-        return tf.exp(self.log_prob(x, context, batch_size))
+    def prob(self, x, context=None, batch_size: int | None = None, *, samples: int = 1, seed=None):
+        """Return the density of `x`, or a bound of it; see `log_prob`."""
+        return tf.exp(self.log_prob(x, context, batch_size, samples=samples, seed=seed))
 
     def sample(self, sample_shape=(), seed=None, context=None):
         """Draw events.
@@ -542,7 +582,7 @@ validation_batch_size, validation_freq
         ValueError
             If the number is negative or a context is missing or not wanted.
         """
-        return self._draw("sample", self._sample, sample_shape, seed, context)
+        return calls.draw(self, self._drawing("sample", self._sample), sample_shape, seed, context)
 
     def sample_and_log_prob(self, sample_shape=(), seed=None, context=None):
         """Draw events and return their log densities, at the cost of drawing alone.
@@ -556,117 +596,118 @@ validation_batch_size, validation_freq
         -------
         tuple of tf.Tensor
             Events as from `sample`, and their log densities.
+
+        Raises
+        ------
+        NotImplementedError
+            If the model is not `exact`: what it knows of its own samples is no density.
         """
-        return self._draw(
-            "sample_and_log_prob", self._sample_and_log_prob, sample_shape, seed, context
-        )
+        self._require_exact("sample_and_log_prob", "sample() and then log_prob()")
+        operation = self._drawing("sample_and_log_prob", self._sample_and_log_prob)
+        return calls.draw(self, operation, sample_shape, seed, context)
 
-    def rsample_and_log_prob(self, sample_shape, seed, context=None):
-        """Draw events and their log densities, outside of the cached programs."""
-        return self._sample_and_log_prob(sample_shape, seed, context)
+    def rsample_and_log_prob(self, sample_shape=(), seed=None, context=None):
+        r"""Draw events through which gradients reach the weights, for losses that draw.
 
-    def _sample(self, shape, seed, context):
+        The numbers are those of `sample` and, of an exact model, of `sample_and_log_prob`. Of
+        another model the second is
+
+        .. math:: \log p(z) + \log p(x \mid z) - \log q(z \mid x)
+
+        along the way of the sample, which is :math:`\log p(x)` or more in expectation: a loss such
+        as the reverse Kullback-Leibler divergence may use it, an evaluation may not.
+
+        It runs as it stands, without a compiled program of its own, so that within a call of a
+        Keras model it is part of that call: dropout is active in training.
+
+        Parameters
+        ----------
+        sample_shape : int or tuple of int
+            Number of events, for each context where there is one.
+        seed : int, pair of int or tf.Tensor, optional
+            Seed of the draws; a third number is the row of a longer table that they begin with.
+        context : array or tf.Tensor, optional
+            Contexts ``[..., *context_shape]``.
+
+        Returns
+        -------
+        tuple of tf.Tensor
+            Events ``[*sample_shape, *batch of the context, *event_shape]`` and log densities.
+
+        Raises
+        ------
+        ValueError
+            If the draws are not differentiable, as those of a mixture.
+
+        References
+        ----------
+        Kingma and Welling (2014), "Auto-Encoding Variational Bayes", arXiv:1312.6114.
+        """
+        self.build()
+        shape = validation.check_sample_shape(sample_shape)
+        seed = validation.check_seed(seed, or_row=True)
+        context = self._context(context)
+        source = self._source_of_draws(context)
+        if source.reparameterization_type != tfd.FULLY_REPARAMETERIZED:
+            raise ValueError(
+                f"samples of {source.name} are not differentiable functions of its parameters "
+                "(TFP calls them not reparameterized), so that gradients would be wrong. Use a "
+                "base such as tfd.MultivariateNormalDiag."
+            )
+        return self._sample_and_log_prob(shape, seed, context)
+
+    def _source_of_draws(self, context):
+        return self.distribution(context)
+
+    def _sample(self, shape, seed, context=None):
         return self.distribution(context).sample(shape, seed=seed)
 
-    def _sample_and_log_prob(self, shape, seed, context):
+    def _sample_and_log_prob(self, shape, seed, context=None):
         return self.distribution(context).experimental_sample_and_log_prob(shape, seed=seed)
-
-    def _draw(self, name, function, shape, seed, context):
-        self.build()
-        shape = validation.check_sample_shape(shape)
-        seed = validation.check_seed(seed)
-        context = self._context(context)
-        # A number of events, so that another shape of them means neither another trace nor others.
-        if isinstance(shape, tuple):
-            count = [math.prod(shape)]
-        else:
-            count = tf.reduce_prod(shape, keepdims=True)
-        if tf.executing_eagerly():
-            program = self._program(
-                name,
-                function,
-                3,
-                tf.TensorSpec([1], tf.int32),
-                tf.TensorSpec([2], tf.int32),
-                *_specs(context, self._context_spec(context), self.variable_dtype),
-            )
-            drawn = program(*_present(tf.constant(count, tf.int32), seed, context))
-        else:
-            drawn = function(count, seed, context)
-        return tf.nest.map_structure(lambda part: _unfold(part, shape), drawn)
-
-    def _program(self, name, function, arguments, *signature):
-        key = (name, *signature)
-        program = self._programs.get(key)
-        if program is None:
-            # A signature means one trace for all sizes; it has no room for a context of None.
-            program = tf.function(
-                lambda *given: function(*given, *[None] * (arguments - len(given))),
-                input_signature=signature,
-                autograph=False,
-            ).get_concrete_function()
-            self._programs.put(key, program)
-        return program
-
-    # A function that computes its rows in blocks itself says so by `in_blocks`.
-    def _by_chunks(
-        self,
-        name,
-        function,
-        x,
-        context,
-        batch_size=None,
-        what="x",
-        event_shape=None,
-        in_blocks=False,
-    ):
-        self.build()
-        event_shape = self.event_shape if event_shape is None else event_shape
-        x = validation.check_event(x, event_shape, self.variable_dtype, what)
-        context = validation.check_context(context, self.context_shape, self.variable_dtype)
-        validation.check_pair(x, context, event_shape, self.context_shape)
-        if not tf.executing_eagerly():
-            return function(self._cast(x), self._cast(context))
-        if batch_size is not None and batch_size < 1:
-            raise ValueError(f"batch_size must be a positive int; got {batch_size!r}.")
-        size = _ROWS_AT_ONCE if batch_size is None else batch_size
-        table = _Table(x, context, event_shape, self.context_shape)
-        signature = (
-            tf.TensorSpec([None, *event_shape], self.variable_dtype),
-            *_specs(context, [None, *(self.context_shape or ())], self.variable_dtype),
-        )
-        program = self._program(name, function, 2, *signature)
-        if not in_blocks and min(size, table.x.shape[0]) >= _ROWS_FOR_HALVES:
-            program = self._program(f"{name} abreast", abreast(program), len(signature), *signature)
-        parts = [
-            program(*_present(self._cast(events), self._cast(contexts)))
-            for events, contexts in table.chunks(size)
-        ]
-        return tf.nest.map_structure(table.restore, *parts)
-
-    def _context_spec(self, context):
-        if context is None:
-            return []
-        inner = list(self.context_shape)
-        return [None] * (context.shape.rank - len(inner)) + inner
-
-    def _cast(self, value):
-        return None if value is None else tf.cast(value, self.variable_dtype)
 
     # what the model says about itself to `check`, `explain` and `tfflows.doctor`
 
     def components(self) -> list:
         """Return what the model is made of, from the data to the base.
 
-        Layers (`tfflows.layers.BijectorLayer`) or TFP bijectors, the first nearest the data, and at
+        Layers (`tfflows.layers.Transform`) or TFP bijectors, the first nearest the data, and at
         the end the base distribution of the latent points. Empty for a model that is not made of
-        bijectors, or does not say so.
+        these, or does not say so.
         """
         return []
 
     def embed(self, context):
         """Return the context as the components see it; here as it is given."""
         return context
+
+    def _require_exact(self, what: str, instead: str) -> None:
+        if not self.exact:
+            raise NotImplementedError(
+                f"{what} needs a density, and log_prob of {self.name!r} is a lower bound of one, "
+                f"since what the model draws is part of it (`exact` is False). Use {instead}."
+            )
+
+    @property
+    def _draws(self) -> bool:
+        """Whether anything is drawn on the way of a row through the model."""
+        return not self.exact
+
+    def _sequential(self, direction: str) -> bool:
+        """Whether a way through the model has so many steps that XLA had better run it."""
+        return False
+
+    def _operation(self, name, function, event_shape=None, argument="x", direction="inverse"):
+        return Operation(
+            name,
+            function,
+            self.event_shape if event_shape is None else event_shape,
+            argument,
+            draws=self._draws,
+            xla=self._sequential(direction),
+        )
+
+    def _drawing(self, name, function):
+        return Operation(name, function, self.event_shape, xla=self._sequential("forward"))
 
 
 def _one_of(y, context):
@@ -679,83 +720,6 @@ def _listed(values) -> list:
     if values is None:
         return []
     return list(values) if isinstance(values, (list, tuple)) else [values]
-
-
-class _Table:
-    """Events and contexts of any batch shape as rows, so that one trace serves all of them."""
-
-    def __init__(self, x, context, event_shape, context_shape):
-        self.batch = tuple(x.shape)[: len(x.shape) - len(event_shape)]
-        if context is not None:
-            context_batch = tuple(context.shape)[: len(context.shape) - len(context_shape)]
-            self.batch = np.broadcast_shapes(self.batch, context_batch)
-            x = _spread(x, (*self.batch, *event_shape))
-            if math.prod(context_batch) == 1:
-                context = _reshape(context, (1, *context_shape))
-            else:
-                context = _spread(context, (*self.batch, *context_shape))
-                context = _reshape(context, (math.prod(self.batch), *context_shape))
-        self.context = context
-        self.x = _reshape(x, (math.prod(self.batch), *event_shape))
-
-    def chunks(self, size):
-        """Yield the rows, at most `size` at a time; a table without rows is one chunk."""
-        shared = self.context is None or self.context.shape[0] == 1
-        for start in range(0, max(self.x.shape[0], 1), size):
-            rows = slice(start, start + size)
-            yield self.x[rows], self.context if shared else self.context[rows]
-
-    def restore(self, *parts):
-        """Return the answers for the chunks as one tensor of the batch shape."""
-        joined = parts[0] if len(parts) == 1 else tf.concat(parts, 0)
-        if len(self.batch) == 1:
-            return joined
-        return tf.reshape(joined, (*self.batch, *joined.shape[1:]))
-
-
-def _unfold(drawn, shape):
-    """Return draws ``[n, ...]`` as ``[*shape, ...]``."""
-    if isinstance(shape, tuple) and len(shape) == 1:
-        return drawn
-    rest = drawn.shape[1:]
-    if isinstance(shape, tuple) and rest.is_fully_defined():
-        return tf.reshape(drawn, [*shape, *rest])
-    return tf.reshape(drawn, tf.concat([tf.cast(shape, tf.int32), tf.shape(drawn)[1:]], 0))
-
-
-def _specs(context, shape, dtype) -> list:
-    return [] if context is None else [tf.TensorSpec(shape, dtype)]
-
-
-def _present(*values) -> list:
-    return [value for value in values if value is not None]
-
-
-def _reshape(value, shape):
-    if tuple(value.shape) == tuple(shape):
-        return value
-    return tf.reshape(value, shape) if tf.is_tensor(value) else np.reshape(value, shape)
-
-
-def _spread(value, shape):
-    if tuple(value.shape) == tuple(shape):
-        return value
-    return tf.broadcast_to(value, shape) if tf.is_tensor(value) else np.broadcast_to(value, shape)
-
-
-class _Programs:
-    """Compiled functions by name; opaque to Keras's and TensorFlow's tracking."""
-
-    __slots__ = ("by_name",)
-
-    def __init__(self):
-        self.by_name = {}
-
-    def get(self, name):
-        return self.by_name.get(name)
-
-    def put(self, name, program):
-        self.by_name[name] = program
 
 
 def _symbolic(x) -> bool:

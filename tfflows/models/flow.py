@@ -1,5 +1,7 @@
 """The flow: a chain of bijector layers over a base distribution."""
 
+import itertools
+import math
 import warnings
 
 import keras
@@ -8,19 +10,26 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
+from tfflows import random
 from tfflows.distributions import FlowDistribution, StandardNormal
-from tfflows.layers.base import BijectorLayer, not_outside
+from tfflows.inputs import validation
+from tfflows.layers.base import batch_shape_of
 from tfflows.layers.masked_autoregressive import revive
 from tfflows.layers.standardize import Standardize
 from tfflows.layers.static import Static
+from tfflows.layers.transform import Transform, not_outside
 from tfflows.models.base_distribution import BaseDistribution
-from tfflows.models.by_rows import ROWS, ByRows
 from tfflows.models.density_model import DensityModel
 from tfflows.saving import versions
 from tfflows.saving.probing import only_looking, unchanged
-from tfflows.training.multi_step import is_xla_error
+from tfflows.scoring import calls
+from tfflows.scoring.split_batch import at_row
+from tfflows.scoring.xla_chunks import xla_chunks
 
 __all__ = ["Flow"]
+
+# Rows of a table to map at once, layer after layer.
+_MAPPED_ROWS = 65536
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
@@ -34,9 +43,10 @@ class Flow(DensityModel):
 
     Parameters
     ----------
-    bijectors : sequence of BijectorLayer or tfb.Bijector
+    bijectors : sequence of Transform or tfb.Bijector
         As in ``tfb.Chain``: the first is nearest the data, the last nearest the base. TFP
-        bijectors stand in the list as they are; their variables train.
+        bijectors stand in the list as they are; their variables train. With a layer that is not
+        exact, such as `tfflows.layers.Dequantize`, `log_prob` is a lower bound.
     event_shape : int or tuple of int
         Shape of an event.
     context_shape : int or tuple of int, optional
@@ -112,6 +122,7 @@ class Flow(DensityModel):
                 self.context_standardize.build(self.context_shape)
             if context_network is not None:
                 inner_context = self._probe_context_network()
+        self._inner_context_rank = len(inner_context or ())
         shape = self.event_shape
         for layer in self.bijector_layers:
             shape = self._build_layer(layer, shape, inner_context)
@@ -121,7 +132,6 @@ class Flow(DensityModel):
             StandardNormal(shape, self.variable_dtype) if base is None else base
         )
         self._given_base = base is not None
-        self._may_compile = True
         self.base.check(shape, self.variable_dtype)
         if self.base.is_bounded and any(not isinstance(b, Static) for b in self.bijector_layers):
             warnings.warn(
@@ -132,8 +142,8 @@ class Flow(DensityModel):
             )
         self.built = True
 
-    def _as_layer(self, entry) -> BijectorLayer:
-        if isinstance(entry, BijectorLayer):
+    def _as_layer(self, entry) -> Transform:
+        if isinstance(entry, Transform):
             return entry
         if isinstance(entry, tfb.Bijector):
             return Static(entry, dtype=self.variable_dtype)
@@ -189,15 +199,49 @@ class Flow(DensityModel):
                         f"{weight.path!r}: one object stands in both. Build separate ones."
                     )
 
+    # what the layers are, taken together
+
+    @property
+    def exact(self) -> bool:
+        """Whether `log_prob` is the log density, as it is with exact layers, and not a bound."""
+        return all(layer.exact for layer in self.bijector_layers)
+
+    @property
+    def dequantizes(self) -> bool:
+        """Whether a layer makes data on a grid continuous."""
+        return any(layer.dequantizes for layer in self.bijector_layers)
+
+    @property
+    def _draws(self) -> bool:
+        return not self._bijective
+
+    @property
+    def _bijective(self) -> bool:
+        return all(layer.bijective for layer in self.bijector_layers)
+
+    def _sequential(self, direction: str) -> bool:
+        """Whether a layer takes one step for each coordinate in a direction, and XLA may run it.
+
+        So it does in programs of the public calls; within graphs of others the operations stand as
+        they are.
+        """
+        return (
+            self.programs.xla
+            and tf.executing_eagerly()
+            and any(direction in layer.sequential for layer in self.bijector_layers)
+        )
+
     # the distribution
 
     def embed(self, context):
         """Return the context as the layers see it: standardized, then embedded, once."""
-        context = self._context(context)
+        return self._embed(self._context(context))
+
+    def _embed(self, context):
         if context is None:
             return None
         if self.context_standardize is not None:
-            context = self.context_standardize.bijector().inverse(context)
+            context = self.context_standardize.inverse(context)[0]
         if self.context_network is not None:
             rank = len(self.context_shape)
             batch = tf.shape(context)[: context.shape.rank - rank]
@@ -213,10 +257,21 @@ class Flow(DensityModel):
         return context
 
     def bijector(self, context=None) -> tfb.Bijector:
-        """Return the chain of bijectors, latent to data, that the weights describe now."""
-        return self._chain(self.embed(context))
+        """Return the chain of bijectors, latent to data, that the weights describe now.
 
-    def _chain(self, context) -> tfb.Bijector:
+        Raises
+        ------
+        NotImplementedError
+            If a layer is no bijection.
+        """
+        others = [layer.name for layer in self.bijector_layers if not layer.bijective]
+        if others:
+            raise NotImplementedError(
+                f"a tfb.Bijector, and a tfd.Distribution with one, are made of bijections, and "
+                f"{', '.join(map(repr, others))} of this flow is none. Use the flow's own "
+                "log_prob(x, samples=...), sample(), forward() and inverse()."
+            )
+        context = self.embed(context)
         chain = [layer.bijector(context) for layer in self.bijector_layers]
         # A chain of nothing would answer in float32 whatever it is asked about. By default the name
         # lists all parts, and in a program each operation carries it.
@@ -231,11 +286,13 @@ class Flow(DensityModel):
         ----------
         context : array or tf.Tensor, optional
             Contexts ``[..., *context_shape]``, the batch of the distribution.
-        """
-        return self._over_base(self.bijector(context), context)
 
-    def _over_base(self, bijector, context):
-        base = self.base.distribution
+        Raises
+        ------
+        NotImplementedError
+            If a layer is no bijection.
+        """
+        bijector, base = self.bijector(context), self.base.distribution
         if context is not None:
             # Each context has its own events, also where no layer makes use of it.
             context = tf.convert_to_tensor(context)
@@ -245,74 +302,71 @@ class Flow(DensityModel):
                 base = tfd.BatchBroadcast(base, with_shape=tf.shape(context)[:batch_rank])
         return FlowDistribution(base, bijector, name=self.name)
 
-    # Where a layer goes through the coordinates one after the other, the public calls run compiled
-    # programs; inside graphs of others the operations stand as they are.
+    # The ways through the layers. In a graph they compute what tfb.Chain does, bit for bit.
 
-    def _sequential(self, direction: str) -> bool:
-        """Whether a layer takes one step for each coordinate in a direction, and XLA may run it."""
-        return (
-            self._may_compile
-            and tf.executing_eagerly()
-            and len(self._latent_shape) == len(self.event_shape)
-            and any(direction in layer.sequential for layer in self.bijector_layers)
-        )
+    def _to_latent(self, x, context, seed):
+        """Return latent points, and the sum of the log weights."""
+        total = tf.zeros([], x.dtype)
+        for index, layer in enumerate(self.bijector_layers):
+            x, log_weight = layer.inverse(x, context, _seed_of(layer, index, seed))
+            total += tf.cast(log_weight, x.dtype)
+        return x, total
 
-    def _by_rows(self, direction, context):
-        embedded = self.embed(context)
-        rank = (
-            0
-            if embedded is None
-            else embedded.shape.rank - (context.shape.rank - len(self.context_shape))
-        )
-        return ByRows(self._chain, embedded, rank, direction, self._latent_shape, self.event_shape)
+    def _to_data(self, z, context, seed):
+        """Return data, and the sum of the log weights."""
+        total = tf.zeros([], z.dtype)
+        x = z
+        for x, log_weight in self._steps_to_data(z, context, seed):
+            total += tf.cast(log_weight, x.dtype)
+        return x, total
 
-    def _draw(self, name, function, shape, seed, context):
-        if not self._sequential("forward"):
-            return super()._draw(name, function, shape, seed, context)
+    def _steps_to_data(self, z, context, seed):
+        for index, layer in reversed(list(enumerate(self.bijector_layers))):
+            z, log_weight = layer.forward(z, context, _seed_of(layer, index, seed))
+            yield z, log_weight
 
-        def compiled(shape, seed, context):
-            distribution = self._over_base(self._by_rows("forward", context), context)
-            if name == "sample":
-                return distribution.sample(shape, seed=seed)
-            return distribution.experimental_sample_and_log_prob(shape, seed=seed)
+    def _in_chunks(self, way, xla: bool):
+        """Return a way through the layers, or a program of XLA for it."""
+        if not xla:
+            return way
+        shapes = (self.event_shape, self._latent_shape)
+        if way == self._to_data:
+            shapes = shapes[::-1]
+        return xla_chunks(way, *shapes, self._inner_context_rank)
 
-        return self._or_plainly(
-            lambda: super(Flow, self)._draw(f"compiled {name}", compiled, shape, seed, context),
-            lambda: super(Flow, self)._draw(name, function, shape, seed, context),
-        )
+    def _log_density(self, x, context=None, seed=None, xla: bool = False):
+        # A fresh tensor keeps TFP's global cache from answering with values of older weights.
+        way = self._in_chunks(self._to_latent, xla)
+        z, log_weight = way(tf.identity(x), self._embed(context), seed)
+        log_prob = self.base.distribution.log_prob(z) + log_weight
+        if context is not None:
+            # Each context has its own density, also where no layer makes use of it.
+            log_prob = _spread(log_prob, batch_shape_of(context, self.context_shape))
+        # Outside the support nothing moves the density, neither the point nor a weight.
+        nothing = tf.constant(-math.inf, log_prob.dtype)
+        return tf.where(tf.equal(log_prob, nothing), nothing, log_prob)
 
-    def _by_chunks(self, name, function, x, context, batch_size=None, *shapes):
-        direction = {"forward": "forward", "inverse": "inverse", "log_prob": "inverse"}.get(name)
-        small = batch_size is not None and batch_size < ROWS
-        if small or direction is None or not self._sequential(direction):
-            return super()._by_chunks(name, function, x, context, batch_size, *shapes)
+    def _sample(self, shape, seed, context=None, xla: bool = False):
+        z = self.base.distribution.sample(self._shape_of_draws(shape, context), seed=seed)
+        return self._in_chunks(self._to_data, xla)(z, self._embed(context), seed)[0]
 
-        def compiled(x, context):
-            bijector = self._by_rows(direction, context)
-            if name == "log_prob":
-                return self._over_base(bijector, context).log_prob(x)
-            return bijector.forward(x) if name == "forward" else self._inside(bijector, x)
+    def _sample_and_log_prob(self, shape, seed, context=None, xla: bool = False):
+        shape = self._shape_of_draws(shape, context)
+        z, log_prob = self.base.distribution.experimental_sample_and_log_prob(shape, seed=seed)
+        x, log_weight = self._in_chunks(self._to_data, xla)(z, self._embed(context), seed)
+        return x, log_prob + log_weight
 
-        return self._or_plainly(
-            lambda: super(Flow, self)._by_chunks(
-                f"compiled {name}", compiled, x, context, batch_size, *shapes, in_blocks=True
-            ),
-            lambda: super(Flow, self)._by_chunks(name, function, x, context, batch_size, *shapes),
-        )
+    def _shape_of_draws(self, shape, context):
+        if context is None:
+            return shape
+        return tf.concat([shape, batch_shape_of(context, self.context_shape)], 0)
 
-    def _or_plainly(self, compiled, plainly):
-        """Return what `compiled` returns; if XLA cannot compile it, what `plainly` returns."""
-        try:
-            return compiled()
-        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
-            if not is_xla_error(error):
-                raise
-            self._may_compile = False
-            return plainly()
+    def _source_of_draws(self, context):
+        return self.base.distribution
 
     # points
 
-    def forward(self, z, context=None, batch_size: int | None = None):
+    def forward(self, z, context=None, batch_size: int | None = None, seed=None):
         """Map latent points ``[..., *latent shape]`` to data.
 
         Parameters
@@ -323,39 +377,43 @@ class Flow(DensityModel):
             Contexts ``[..., *context_shape]``.
         batch_size : int, optional
             Rows to map at once.
+        seed : int or pair of int, optional
+            Seed of what layers draw that are no bijections; by default always the same.
         """
-        return self._by_chunks(
-            "forward", self._forward, z, context, batch_size, "z", self._latent_shape
-        )
+        operation = self._operation("forward", self._forward, self._latent_shape, "z", "forward")
+        program, chunks, join = calls.prepare(self, operation, z, context, batch_size, seed)
+        return join(list(itertools.starmap(program, chunks)))
 
-    def _forward(self, z, context):
-        return self.bijector(context).forward(tf.identity(z))
+    def _forward(self, z, context=None, seed=None, xla: bool = False):
+        way = self._in_chunks(self._to_data, xla)
+        return way(tf.identity(z), self._embed(context), seed)[0]
 
-    def inverse(self, x, context=None, batch_size: int | None = None):
+    def inverse(self, x, context=None, batch_size: int | None = None, seed=None):
         """Map data ``[..., *event_shape]`` to latent points.
 
         Parameters
         ----------
         x : array or tf.Tensor
-            Events; those outside the range of the bijectors are mapped to NaN.
+            Events; those outside the range of the layers are mapped to NaN.
         context : array or tf.Tensor, optional
             Contexts ``[..., *context_shape]``.
         batch_size : int, optional
             Rows to map at once.
+        seed : int or pair of int, optional
+            Seed of what layers draw that are no bijections; by default always the same.
         """
-        return self._by_chunks("inverse", self._inverse, x, context, batch_size)
+        operation = self._operation("inverse", self._inverse)
+        program, chunks, join = calls.prepare(self, operation, x, context, batch_size, seed)
+        return join(list(itertools.starmap(program, chunks)))
 
-    def _inverse(self, x, context):
-        return self._inside(self.bijector(context), tf.identity(x))
+    def _inverse(self, x, context=None, seed=None, xla: bool = False):
+        way = self._in_chunks(self._to_latent, xla)
+        z, log_weight = way(tf.identity(x), self._embed(context), seed)
+        bounded = any(layer.bounded for layer in self.bijector_layers)
+        return not_outside(z, log_weight) if bounded else z
 
-    def _inside(self, bijector, x):
-        z = bijector.inverse(x)
-        if not any(layer.bounded for layer in self.bijector_layers):
-            return z
-        return not_outside(z, bijector.inverse_log_det_jacobian(x, len(self.event_shape)))
-
-    def intermediate(self, z, context=None, batch_size: int | None = None) -> list:
-        """Return the points on the way from latent to data: `z`, then after each bijector.
+    def intermediate(self, z, context=None, batch_size: int | None = None, seed=None) -> list:
+        """Return the points on the way from latent to data: `z`, then after each layer.
 
         Parameters
         ----------
@@ -365,22 +423,23 @@ class Flow(DensityModel):
             Contexts ``[..., *context_shape]``.
         batch_size : int, optional
             Rows to map at once.
+        seed : int or pair of int, optional
+            As in `forward`.
 
         Returns
         -------
         list of tf.Tensor
-            One more than there are bijectors; the last are the data.
+            One more than there are layers; the last are the data.
         """
-        return self._by_chunks(
-            "intermediate", self._intermediate, z, context, batch_size, "z", self._latent_shape
+        operation = self._operation(
+            "intermediate", self._intermediate, self._latent_shape, "z", direction=None
         )
+        program, chunks, join = calls.prepare(self, operation, z, context, batch_size, seed)
+        return join(list(itertools.starmap(program, chunks)))
 
-    def _intermediate(self, z, context):
-        context = self.embed(context)
-        points = [tf.identity(z)]
-        for layer in reversed(self.bijector_layers):
-            points.append(layer.bijector(context).forward(points[-1]))
-        return points
+    def _intermediate(self, z, context=None, seed=None):
+        z = tf.identity(z)
+        return [z, *(x for x, _ in self._steps_to_data(z, self._embed(context), seed))]
 
     # data
 
@@ -396,9 +455,9 @@ class Flow(DensityModel):
             self.context_standardize.adapt(context, None, sample_weight)
         adapting = _last(self.bijector_layers, lambda layer: layer.adapts)
         for index, layer in enumerate(self.bijector_layers[: adapting + 1]):
-            layer.adapt(x, self._embedded(context), sample_weight)
+            layer.adapt(x, self.embed(context), sample_weight)
             if index < adapting:
-                x = self._pull_back(layer, x, context)
+                x = self._pull_back(index, x, context)
 
     def adapt_without_data(self, context=None):
         """Let the layers stay at their start; the context is standardized if it is given."""
@@ -413,21 +472,21 @@ class Flow(DensityModel):
         for layer in self.bijector_layers[:1]:
             _warn_around(layer, x)
         boxed = _last(self.bijector_layers, lambda layer: _box(layer) is not None)
-        for layer in self.bijector_layers[: boxed + 1]:
+        for index, layer in enumerate(self.bijector_layers[: boxed + 1]):
             _warn_outside(layer, x)
-            x = self._pull_back(layer, x, context)
+            x = self._pull_back(index, x, context)
 
-    def _embedded(self, context):
-        return None if context is None else self.embed(context)
-
-    def _pull_back(self, layer, x, context):
+    def _pull_back(self, index, x, context):
+        """Return rows of a table, as the layers before one leave them, as that one leaves them."""
+        layer = self.bijector_layers[index]
         parts = []
         # What keeps statistics of what it maps learns them in training, not on the way there.
         with only_looking([*layer.variables, *getattr(self.context_network, "variables", ())]):
-            for start in range(0, len(x), 65536):
-                rows = slice(start, start + 65536)
-                c = None if context is None else self.embed(context[rows])
-                parts.append(layer.bijector(c).inverse(tf.constant(x[rows])).numpy())
+            for start in range(0, len(x), _MAPPED_ROWS):
+                rows = slice(start, start + _MAPPED_ROWS)
+                embedded = self.embed(None if context is None else context[rows])
+                seed = _seed_of(layer, index, at_row(validation.FIXED_SEED, start))
+                parts.append(layer.inverse(tf.constant(x[rows]), embedded, seed)[0].numpy())
         return np.concatenate(parts)
 
     def outside_support(self, x, context=None) -> np.ndarray:
@@ -440,12 +499,13 @@ class Flow(DensityModel):
 
     def first_non_finite(self, x, context=None) -> str:
         """Name the first layer whose output is not finite for a row of `x`, if any."""
-        for start in range(0, len(x), 65536):
-            part = slice(start, start + 65536)
-            c = None if context is None else self.embed(tf.constant(context[part]))
-            value = tf.constant(x[part])
-            for layer in self.bijector_layers:
-                value = layer.bijector(c).inverse(tf.identity(value))
+        for start in range(0, len(x), _MAPPED_ROWS):
+            rows = slice(start, start + _MAPPED_ROWS)
+            embedded = self.embed(None if context is None else tf.constant(context[rows]))
+            value = tf.constant(x[rows])
+            for index, layer in enumerate(self.bijector_layers):
+                seed = _seed_of(layer, index, at_row(validation.FIXED_SEED, start))
+                value, _ = layer.inverse(tf.identity(value), embedded, seed)
                 bad = ~np.isfinite(value.numpy()).reshape(len(value), -1).all(1)
                 if bad.any():
                     return (
@@ -461,16 +521,10 @@ class Flow(DensityModel):
     # saving
 
     def _endpoints(self):
-        def forward(z, context=None):
-            return {"x": self._forward(z, context)}
-
-        def inverse(x, context=None):
-            return {"z": self._inverse(x, context)}
-
         return [
             *super()._endpoints(),
-            self._endpoint("forward", forward, self._rows_spec(self._latent_shape, "z")),
-            self._endpoint("inverse", inverse, self._rows_spec(self.event_shape, "x")),
+            self._endpoint_of_rows("forward", self._forward, "z", self._latent_shape, "x"),
+            self._endpoint_of_rows("inverse", self._inverse, "x", self.event_shape, "z"),
         ]
 
     def get_config(self):
@@ -503,7 +557,7 @@ class Flow(DensityModel):
 
 
 def _entries(bijectors) -> list:
-    if isinstance(bijectors, (BijectorLayer, tfb.Bijector)):
+    if isinstance(bijectors, (Transform, tfb.Bijector)):
         return [bijectors]
     try:
         return list(bijectors)
@@ -553,3 +607,17 @@ def _warn_around(layer, x) -> None:
             "other units? bound= is half a turn: pi for radians, 180 for degrees.",
             stacklevel=6,
         )
+
+
+def _seed_of(layer, index: int, seed):
+    """Return the seed that a layer draws from, by its place; a bijection draws nothing."""
+    return None if layer.bijective else random.fold_in(seed, index)
+
+
+def _spread(values, batch):
+    """Return values spread over a batch, if they are not known to have its shape."""
+    known = tf.TensorShape(tf.get_static_value(batch)) if tf.is_tensor(batch) else batch
+    if known.is_fully_defined() and values.shape.is_fully_defined():
+        shape = tf.broadcast_static_shape(known, values.shape)
+        return values if shape == values.shape else tf.broadcast_to(values, shape)
+    return tf.broadcast_to(values, tf.broadcast_dynamic_shape(tf.shape(values), batch))

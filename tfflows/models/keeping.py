@@ -11,6 +11,8 @@ from tfflows.saving.saved_model import Endpoint, write_saved_model
 
 __all__ = ["Keeping"]
 
+_SEED = tf.TensorSpec(None, tf.int32, "seed")
+
 _FORMATS = {"tf_saved_model": write_saved_model}
 
 
@@ -131,32 +133,42 @@ class Keeping(keras.Model):
 
     def _endpoints(self) -> list[Endpoint]:
         """Return what an export offers, the log density first."""
-        x = self._rows_spec(self.event_shape, "x")
-        count = (tf.TensorSpec([], tf.int32, "n"), tf.TensorSpec(None, tf.int32, "seed"))
-
-        def log_prob(x, context=None):
-            return {"log_prob": self._log_density(x, context)}
+        count = (tf.TensorSpec([], tf.int32, "n"), _SEED)
 
         def sample(n, seed, context=None):
             return {"x": self._sample([n], _pair(seed), context)}
 
         def sample_and_log_prob(n, seed, context=None):
+            self._require_exact("sample_and_log_prob", "the signatures sample and log_prob")
             events, log_prob = self._sample_and_log_prob([n], _pair(seed), context)
             return {"x": events, "log_prob": log_prob}
 
         return [
-            self._endpoint("log_prob", log_prob, x),
+            self._endpoint_of_rows(
+                "log_prob", self._log_density, "x", self.event_shape, "log_prob"
+            ),
             self._endpoint("sample", sample, *count),
             self._endpoint("sample_and_log_prob", sample_and_log_prob, *count),
         ]
 
+    def _endpoint_of_rows(self, name, function, argument, shape, answer) -> Endpoint:
+        # The names of arguments are those of the signature.
+        inputs = [tf.TensorSpec([None, *shape], self.variable_dtype, argument)]
+        if self._draws:
+            inputs.append(_SEED)
+
+        def serve(rows, *others):
+            seed = [_pair(others[0])] if self._draws else []
+            context = others[len(seed)] if len(others) > len(seed) else None
+            return {answer: function(rows, context, *seed)}
+
+        return self._endpoint(name, serve, *inputs)
+
     def _endpoint(self, name, function, *inputs) -> Endpoint:
         if self.context_shape is not None:
-            inputs = (*inputs, self._rows_spec(self.context_shape, "context"))
+            spec = tf.TensorSpec([None, *self.context_shape], self.variable_dtype, "context")
+            inputs = (*inputs, spec)
         return Endpoint(name, function, inputs)
-
-    def _rows_spec(self, shape, name):
-        return tf.TensorSpec([None, *shape], self.variable_dtype, name)
 
 
 def _pair(seed):

@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from tfflows.interop.xla_errors import is_xla_error
 from tfflows.training.finiteness import all_finite
 
-__all__ = ["EvaluationSteps", "TrainingSteps", "is_xla_error", "longest_stride", "stride"]
+__all__ = ["EvaluationSteps", "TrainingSteps", "longest_stride", "stride"]
 
 # Beyond some dozens of steps a longer call saves little, and callbacks wait for it.
 LONGEST = 64
@@ -239,9 +240,3 @@ class _Variables:
         """Set all variables to what `values` returned."""
         for variable, value in zip(self.variables, values, strict=True):
             variable.assign(value)
-
-
-def is_xla_error(error) -> bool:
-    """Whether an error is one of XLA's compiler."""
-    text = str(error)
-    return "XLA" in text or "tf2xla" in text or "compile" in text.lower()

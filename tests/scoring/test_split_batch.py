@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import tfflows
-from tfflows.training.abreast import abreast
+from tfflows.scoring.split_batch import split_batch
 
 MANY = 5001
 
@@ -20,7 +20,7 @@ def test_every_row_once_and_in_its_place(count, contexts):
     def program(x, c=0.0):
         return {"sum": tf.reduce_sum(x, -1) + c, "twice": (2 * x,)}
 
-    many = tf.function(abreast(program.get_concrete_function()), input_signature=signature)
+    many = tf.function(split_batch(program.get_concrete_function()), input_signature=signature)
     x = np.random.default_rng(0).normal(size=(count, 2)).astype("float32")
     given = [] if contexts is None else [np.arange(count if contexts == "each" else 1, dtype="f4")]
     found = many(x, *given)
@@ -37,7 +37,7 @@ def test_no_half_is_larger_than_the_other():
         tf.numpy_function(lambda n: sizes.append(int(n)), [tf.size(x)], [])
         return x
 
-    tf.function(abreast(program.get_concrete_function()), input_signature=[rows])(tf.range(7.0))
+    tf.function(split_batch(program.get_concrete_function()), input_signature=[rows])(tf.range(7.0))
     assert sorted(sizes) == [3, 4]
 
 

@@ -1,4 +1,4 @@
-"""Compiled programs for blocks of rows answer as the operations one by one do."""
+"""Compiled programs for chunks of rows answer as the operations one by one do."""
 
 import numpy as np
 import pytest
@@ -23,13 +23,13 @@ def iaf():
 
 def both(flow, ask):
     """Return the answers with and without compiled programs."""
-    assert any(layer.sequential for layer in flow.bijector_layers) and flow._may_compile
+    assert any(layer.sequential for layer in flow.bijector_layers) and flow.programs.xla
     compiled = ask()
-    flow._may_compile = False
+    flow.programs.xla = False
     try:
         return compiled, ask()
     finally:
-        flow._may_compile = True
+        flow.programs.xla = True
 
 
 CONTEXT = np.random.default_rng(0).normal(size=[5, 2])
@@ -102,7 +102,7 @@ def test_what_xla_cannot_compile_runs_all_the_same():
     flow = tfflows.Flow([layer, Stubborn()], 6, dtype="float64")
     z = np.zeros([3, 6])
     np.testing.assert_allclose(flow.forward(z), z + 1.0)
-    assert not flow._may_compile
+    assert not flow.programs.xla
     np.testing.assert_allclose(flow.forward(z), z + 1.0)
 
 

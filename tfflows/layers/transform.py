@@ -1,0 +1,219 @@
+"""The contract of a layer: a Keras layer with two directions, and what each adds to the density."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from tfflows.inputs import validation
+
+__all__ = ["Transform"]
+
+
+class Transform(keras.layers.Layer):
+    r"""A step between data and latent points, one-to-one or not, with what it adds to the density.
+
+    A subclass implements
+
+    - ``build(event_shape, context_shape=None)``, which creates every weight,
+    - ``inverse(x, context=None, seed=None) -> (z, log_weight)``, data to latent, and
+    - ``forward(z, context=None, seed=None) -> (x, log_weight)``, latent to data,
+
+    each of which draws what it needs to, :math:`z \sim q(z \mid x)` and :math:`x \sim p(x \mid z)`,
+    and returns with it, in both directions,
+
+    .. math:: \text{log\_weight} = \log p(x \mid z) - \log q(z \mid x)
+
+    in a shape that broadcasts to the batch. From data, for all seeds taken together,
+
+    .. math:: \log p(x) \ge \mathbb{E}_q\left[\log p(z) + \text{log\_weight}\right]
+
+    with equality for an *exact* layer, whose sum is the same for every seed; along samples the sum
+    is as large as the density or larger, in expectation. For a bijection it is
+    :math:`-\log|\det \partial x / \partial z|` and there is nothing to draw: see `BijectorLayer`.
+
+    As a Keras layer it maps data to latent: ``layer(x, context)`` is the ``z`` of `inverse`.
+
+    Parameters
+    ----------
+    **kwargs
+        Keras's own arguments: ``name``, ``dtype``, ``trainable``.
+
+    Notes
+    -----
+    Shapes have no batch axis: an event of a table with three columns has ``event_shape=(3,)``. The
+    mathematics runs in ``self.variable_dtype``; only networks inside run in the compute type of a
+    mixed policy.
+
+    Draws come from `tfflows.random`, whose seeds have two numbers or three, the third being the row
+    of a longer table at which `x` begins: so each row gets the same numbers in whichever part of
+    the table it comes.
+
+    References
+    ----------
+    Nielsen et al. (2020), "SurVAE Flows: Surjections to Bridge the Gap between VAEs and Flows",
+    arXiv:2007.02731.
+
+    Examples
+    --------
+    A density that is even in each coordinate: signs are drawn with equal probabilities, and data
+    lose them on the way to latent. The layer is exact, and no bijection.
+
+    >>> import tensorflow as tf
+    >>> import tfflows
+    >>> class RandomSign(Transform):
+    ...     exact = True
+    ...     def inverse(self, x, context=None, seed=None):
+    ...         return tf.abs(x), -x.shape[-1] * tf.math.log(2.0)
+    ...     def forward(self, z, context=None, seed=None):
+    ...         sign = tf.sign(tfflows.random.uniform(tf.shape(z), seed) - 0.5)
+    ...         return sign * z, -z.shape[-1] * tf.math.log(2.0)
+    >>> print(RandomSign()(tf.constant([[-1.0, 2.0]])).numpy())
+    [[1. 2.]]
+    """
+
+    def __init__(self, **kwargs):
+        kwargs.setdefault("autocast", False)
+        super().__init__(**kwargs)
+
+    def add_weight(self, *args, **kwargs):
+        """Add a weight, as in Keras; the mathematics read it in its own type."""
+        # Keras lowers the type of weights within a model of a mixed policy, whatever the layer's
+        # `autocast` says.
+        return super().add_weight(*args, **{"autocast": self.autocast, **kwargs})
+
+    def build(self, event_shape, context_shape=None):
+        """Create every weight for events of `event_shape` and contexts of `context_shape`."""
+        self.built = True
+
+    def inverse(self, x, context=None, seed=None) -> tuple:
+        """Map data to latent.
+
+        Parameters
+        ----------
+        x : tf.Tensor
+            Data ``[..., *event_shape]``.
+        context : tf.Tensor, optional
+            Context ``[..., *context_shape]``.
+        seed : tf.Tensor, optional
+            Seed of what is drawn, int32 ``[2]`` or ``[3]``; an exact layer needs none.
+
+        Returns
+        -------
+        tuple of tf.Tensor
+            Latent points ``[..., *latent shape]`` and log weights.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} does not implement `inverse(x, context=None, seed=None)`."
+        )
+
+    def forward(self, z, context=None, seed=None) -> tuple:
+        """Map latent to data.
+
+        Parameters
+        ----------
+        z : tf.Tensor
+            Latent points ``[..., *latent shape]``.
+        context, seed
+            As in `inverse`.
+
+        Returns
+        -------
+        tuple of tf.Tensor
+            Data ``[..., *event_shape]``, and the log weights that `inverse` would give them.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} does not implement `forward(z, context=None, seed=None)`."
+        )
+
+    @property
+    def exact(self) -> bool:
+        """Whether the sum is the density whatever the seed, and not a bound of it."""
+        return self.bijective
+
+    @property
+    def bijective(self) -> bool:
+        """Whether the layer has a ``bijector(context)``, of which TFP makes distributions."""
+        return False
+
+    def latent_shape(self, event_shape: tuple) -> tuple:
+        """Return the event shape on the latent side for `event_shape` on the data side."""
+        return tuple(event_shape)
+
+    def data_shape(self, latent_shape: tuple) -> tuple:
+        """Return the event shape on the data side for `latent_shape` on the latent side."""
+        return tuple(latent_shape)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether some events are outside the range of the layer, where the density is zero."""
+        return False
+
+    @property
+    def sequential(self) -> frozenset:
+        """The directions, of "forward" and "inverse", in which coordinates wait for others."""
+        return frozenset()
+
+    @property
+    def dequantizes(self) -> bool:
+        """Whether the layer makes data on a grid continuous."""
+        return False
+
+    @property
+    def adapts(self) -> bool:
+        """Whether the layer takes anything from data."""
+        return type(self).adapt is not Transform.adapt
+
+    @property
+    def needs_adapt(self) -> bool:
+        """Whether the layer still waits for `adapt` to see data."""
+        return False
+
+    def adapt(self, x, context=None, sample_weight=None) -> None:
+        """Set all that the layer takes from data; most layers take nothing.
+
+        Parameters
+        ----------
+        x : tf.Tensor
+            Data as this layer receives it, ``[N, *event_shape]``.
+        context : tf.Tensor, optional
+            ``[N, *context_shape]``.
+        sample_weight : tf.Tensor, optional
+            Non-negative weights, ``[N]``.
+        """
+
+    def keep_start(self) -> None:
+        """Count as adapted without data, at the start; most layers wait for none."""
+
+    def __call__(self, x, context=None, **kwargs):
+        """Map data to latent, building the layer for the shapes it sees if that is still due."""
+        if not self.built:
+            self.build(
+                tuple(x.shape[1:]),
+                None if context is None else tuple(tf.TensorShape(context.shape)[1:]),
+            )
+        if context is not None:
+            kwargs["context"] = context
+        return super().__call__(x, **kwargs)
+
+    def call(self, x, context=None, seed=None):
+        """Map data to latent; NaN outside the range of the layer."""
+        seed = validation.check_seed(validation.FIXED_SEED if seed is None else seed, or_row=True)
+        # A fresh tensor keeps TFP's global cache from answering with values of older weights.
+        z, log_weight = self.inverse(tf.identity(x), context, seed)
+        return not_outside(z, log_weight) if self.bounded else z
+
+    def compute_output_shape(self, x_shape=None, context_shape=None, **built):
+        """Return the shape of a batch of latent points."""
+        # Keras asks by the names of `call` when it traces and by those of `build` in `summary`.
+        if "event_shape" in built:
+            return (None, *self.latent_shape(tuple(built["event_shape"])))
+        return (x_shape[0], *self.latent_shape(tuple(x_shape[1:])))
+
+
+def not_outside(points, log_weight):
+    """Return latent points, NaN where the log weight of the way to them says "outside"."""
+    outside = tf.logical_not(log_weight > -math.inf)
+    extra = [1] * (points.shape.rank - outside.shape.rank)
+    outside = tf.reshape(outside, tf.concat([tf.shape(outside), extra], 0)) if extra else outside
+    return tf.where(outside, tf.constant(math.nan, points.dtype), points)
