@@ -282,7 +282,7 @@ def UNAF(
 
     def family(index):
         return univariates.UnconstrainedMonotonic(
-            embedding, integrand_units, nodes, bound, seed=100 * index
+            embedding, hidden_units=integrand_units, nodes=nodes, bound=bound, seed=100 * index
         )
 
     return AutoregressiveFlow(
