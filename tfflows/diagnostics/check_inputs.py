@@ -54,7 +54,7 @@ class CheckInputs:
         self.eps = float(np.finfo(model.variable_dtype).eps)
 
     def random(self, purpose: str) -> np.random.Generator:
-        """Return the generator for a purpose, whatever was drawn for others."""
+        """Return the generator for a purpose, independent of what was drawn for others."""
         return np.random.default_rng([self.seed, *purpose.encode()])
 
     def some(self, count: int, purpose: str) -> np.ndarray:

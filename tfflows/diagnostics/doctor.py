@@ -1,4 +1,4 @@
-"""The doctor: what is wrong with a TFP flow that somebody brings, and the code that was meant."""
+"""The doctor: what is wrong with a TFP flow, and the code that was meant."""
 
 import textwrap
 
@@ -25,7 +25,7 @@ def doctor(thing) -> Diagnosis:
     Parameters
     ----------
     thing : tfd.Distribution, tfb.Bijector, keras.Model, keras.layers.Layer, Exception or str
-        What somebody brings. Of an error, the exception or its message. Nothing of it is changed,
+        The object; of an error, the exception or its message. Nothing of it is changed,
         but a network that has no weights before its first call may get them.
 
     Returns

@@ -90,9 +90,9 @@ class BijectorLayer(Transform):
     def adjacency(self) -> np.ndarray | None:
         """Which latent coordinates depend on which coordinates of the data.
 
-        Booleans ``[D, D]`` over flattened coordinates, latent by data; None where all may depend on
-        all, or nobody knows. A layer whose bijector acts on scalars (``forward_min_event_ndims=0``)
-        need not answer.
+        Booleans ``[D, D]`` over flattened coordinates, latent by data; None where it is unknown or
+        each may depend on all. Of a bijector that acts on scalars (``forward_min_event_ndims=0``)
+        TFP knows already.
         """
         return None
 
