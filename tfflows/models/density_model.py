@@ -3,16 +3,17 @@
 import functools
 import itertools
 import math
+import os
 
 import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfflows import diagnostics
 from tfflows.inputs import validation
 from tfflows.inputs.datasets import raising_value_errors
-from tfflows.models.keeping import Keeping
-from tfflows.models.looking import Looking
+from tfflows.saving.model_files import export_model, save_model
 from tfflows.scoring import calls
 from tfflows.scoring.bound import importance_weighted_bound
 from tfflows.scoring.operation import Operation
@@ -24,7 +25,7 @@ __all__ = ["DensityModel"]
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
-class DensityModel(Looking, Keeping):
+class DensityModel(keras.Model):
     r"""A Keras model of a probability density, given a context or not.
 
     A subclass implements ``distribution(context=None)``; the forward pass of the model is
@@ -665,6 +666,238 @@ validation_batch_size, validation_freq
     def _sample_and_log_prob(self, shape, seed, context=None):
         return self.distribution(context).experimental_sample_and_log_prob(shape, seed=seed)
 
+    # diagnostics
+
+    def check(
+        self,
+        x,
+        context=None,
+        *,
+        train=None,
+        train_context=None,
+        seed: int = 0,
+        rows: int = 10_000,
+        tolerance: float = 0.05,
+        alpha: float = 0.01,
+    ):
+        """Check the model on held-out rows, from its mathematics to its fit.
+
+        The report prints as a table and can be asserted on. Its lines stand in the order of cause
+        and effect; those about layers apply to models made of bijectors.
+
+        Parameters
+        ----------
+        x : array
+            Rows that the model was not fitted to, ``[N, *event_shape]``.
+        context : array, optional
+            Their contexts ``[N, *context_shape]``.
+        train : array or pair of arrays, optional
+            Rows that it was fitted to (or those and their contexts), to look for overfitting.
+        train_context : array, optional
+            Contexts of `train`.
+        seed : int
+            Seed of everything that is drawn; the same seed, the same report.
+        rows : int
+            Rows that the costly lines look at; all are looked at for numbers that are not finite.
+        tolerance : float
+            How far from perfect is good enough for the lines that compare distributions, as a
+            difference of probabilities. At 0 they test whether the model is exactly right, which
+            no fitted model is.
+        alpha : float
+            Probability that a model within the tolerance fails some line by chance.
+
+        Returns
+        -------
+        Report
+            ``report.ok``, ``report.failed``, and lines such as ``report["round_trip"]`` with
+            ``value``, ``threshold``, ``ok``, ``reason``, ``advice`` and ``detail``.
+
+        Raises
+        ------
+        ValueError
+            If rows, shapes or arguments do not fit.
+
+        Examples
+        --------
+        >>> import numpy as np, tfflows
+        >>> flow = tfflows.SinhArcsinhNormal(2)
+        >>> x = np.random.default_rng(0).normal(size=(500, 2)).astype("float32")
+        >>> flow.adapt(x[:250])
+        >>> report = flow.check(x[250:])
+        >>> report.ok, report["round_trip"].ok, len(report.failed)
+        (True, True, 0)
+        """
+        return diagnostics.check(
+            self,
+            x,
+            context,
+            train=train,
+            train_context=train_context,
+            seed=seed,
+            rows=rows,
+            tolerance=tolerance,
+            alpha=alpha,
+        )
+
+    def explain(self, x, context=None):
+        r"""Take the log densities of rows apart, to see why a row is unlikely.
+
+        For a flow whose layers all move the coordinates in one order, the terms are
+        :math:`\log p(x_i \mid x_{<i}, c)`. For others they are the log density of the base at the
+        latent point and the log-determinant of each layer. For all of them, ``gain`` says what each
+        coordinate costs: the nats that the row would gain by its best value.
+
+        Parameters
+        ----------
+        x : array
+            Events ``[N, *event_shape]``, or one.
+        context : array, optional
+            Contexts ``[N, *context_shape]``, or one.
+
+        Returns
+        -------
+        Explanation
+            ``terms`` ``[N, terms]`` with ``names``, which add up to ``log_prob``; ``gain``,
+            ``replacement`` and ``ranking`` ``[N, D]``. It prints the least likely rows.
+
+        Examples
+        --------
+        >>> import numpy as np, tfflows
+        >>> flow = tfflows.MAF(2, transforms=1)
+        >>> explanation = flow.explain(np.array([[0.0, 9.0]], "float32"))
+        >>> explanation.names, explanation.terms.round(2).tolist()
+        (('log p(x0)', 'log p(x1 | x0)'), [[-0.92, -41.42]])
+        >>> explanation.ranking.tolist()
+        [[1, 0]]
+        """
+        return diagnostics.explain(self, x, context)
+
+    def level(self, alpha: float, calibration, context=None):
+        """Return the density level above which a share `alpha` of events lie, and p-values.
+
+        The coverage holds for fresh events of the kind of the calibration rows, whatever the model;
+        with a context it holds on average over the contexts of the calibration rows.
+
+        Parameters
+        ----------
+        alpha : float
+            The coverage, between 0 and 1.
+        calibration : array or pair of arrays
+            Rows that the model was not fitted to, ``[N, *event_shape]`` (or those and their
+            contexts).
+        context : array, optional
+            Their contexts ``[N, *context_shape]``.
+
+        Returns
+        -------
+        Level
+            ``contains(x)`` says whether events lie in the region, ``p_value(x)`` how unusual they
+            are.
+
+        Raises
+        ------
+        ValueError
+            If `alpha` is not between 0 and 1, or needs more calibration rows than there are.
+
+        Examples
+        --------
+        >>> import numpy as np, tfflows
+        >>> x = np.random.default_rng(0).normal(size=(999, 2)).astype("float32")
+        >>> level = tfflows.MAF(2, transforms=1).level(0.9, calibration=x)
+        >>> level.contains(np.array([[0.0, 0.0], [4.0, 4.0]], "float32")).tolist()
+        [True, False]
+        >>> level.p_value(np.array([[4.0, 4.0]], "float32")).tolist()
+        [0.001]
+        """
+        return diagnostics.level(self, alpha, calibration, context)
+
+    # saving
+
+    def save(
+        self,
+        filepath: str | os.PathLike,
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        **kwargs,
+    ) -> None:
+        """Write the model to a ``.keras`` file: architecture, weights and state of the optimizer.
+
+        The file appears as a whole or not at all: a process that is killed while it writes, or a
+        full disk, leaves the file that was there. It carries a checksum, the version of its format
+        and those of the packages; `tfflows.load` checks them, ``keras.models.load_model`` reads
+        the same file.
+
+        Parameters
+        ----------
+        filepath : str or path
+            Name that ends in ``.keras``. Any other is handled as in Keras.
+        overwrite : bool
+            Whether to replace a file of this name.
+        zipped, **kwargs
+            As in Keras.
+
+        Raises
+        ------
+        FileExistsError
+            If the file exists and may not be replaced.
+        ValueError
+            If a part of the model has no name in files, such as a lambda; the message names it.
+        """
+        save_model(self, filepath, overwrite, zipped, functools.partial(super().save, **kwargs))
+
+    def export(
+        self, filepath: str | os.PathLike, format: str = "tf_saved_model", verbose: bool = False
+    ) -> None:
+        """Write the model as programs that run where tfflows, TFP and Keras are not installed.
+
+        A SavedModel has the following signatures, whose arguments and results are tensors of the
+        type of the model, with one leading axis of any size, 0 included:
+
+        =========================  ===============================  =====================
+        signature                  arguments                        results
+        =========================  ===============================  =====================
+        ``serving_default``        ``x``, ``context``               ``log_prob``
+        ``log_prob``               ``x``, ``context``               ``log_prob``
+        ``sample``                 ``n``, ``seed``, ``context``     ``x``
+        ``sample_and_log_prob``    ``n``, ``seed``, ``context``     ``x``, ``log_prob``
+        ``forward``                ``z``, ``context``               ``x``
+        ``inverse``                ``x``, ``context``               ``z``
+        =========================  ===============================  =====================
+
+        The context is there for models with one: a row for each event, or a single row for all.
+        ``n`` is an int32, ``seed`` an int32 or two of them; the samples are those that
+        `sample` gives for the same seed. ``forward`` and ``inverse`` are those of a `Flow`.
+
+        Parameters
+        ----------
+        filepath : str or path
+            Folder to write: a new one, an empty one, or an earlier SavedModel, which is replaced.
+        format : str
+            ``"tf_saved_model"``.
+        verbose : bool
+            Whether to print the names of the signatures.
+
+        Raises
+        ------
+        ValueError
+            If there is no such format.
+        FileExistsError
+            If the folder holds something else.
+
+        Examples
+        --------
+        >>> import os, tempfile, tensorflow as tf, tfflows
+        >>> flow = tfflows.Flow([tfflows.layers.Shift()], event_shape=2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     flow.export(os.path.join(folder, "served"))
+        ...     served = tf.saved_model.load(os.path.join(folder, "served"))
+        >>> served.log_prob(tf.zeros([3, 2]))["log_prob"].shape
+        TensorShape([3])
+        >>> served.sample(n=5, seed=0)["x"].shape
+        TensorShape([5, 2])
+        """
+        export_model(self, filepath, format, verbose)
+
     # what the model says about itself to `check`, `explain` and `tfflows.doctor`
 
     def components(self) -> list:
@@ -705,6 +938,10 @@ validation_batch_size, validation_freq
             draws=self._draws,
             xla=self._sequential(direction),
         )
+
+    def operations(self) -> list[Operation]:
+        """Return what the model computes of rows, the log density first."""
+        return [self._operation("log_prob", self._log_density)]
 
     def _drawing(self, name, function):
         return Operation(name, function, self.event_shape, xla=self._sequential("forward"))

@@ -520,11 +520,12 @@ class Flow(DensityModel):
 
     # saving
 
-    def _endpoints(self):
+    def operations(self):
+        """Return what the flow computes of rows: the log density, and its maps."""
         return [
-            *super()._endpoints(),
-            self._endpoint_of_rows("forward", self._forward, "z", self._latent_shape, "x"),
-            self._endpoint_of_rows("inverse", self._inverse, "x", self.event_shape, "z"),
+            *super().operations(),
+            self._operation("forward", self._forward, self._latent_shape, "z", "forward"),
+            self._operation("inverse", self._inverse),
         ]
 
     def get_config(self):

@@ -167,7 +167,7 @@ def _present(*values) -> list:
 
 def _unfold(drawn, shape):
     """Return draws ``[n, ...]`` as ``[*shape, ...]``."""
-    if isinstance(shape, tuple) and len(shape) == 1:
+    if len(shape) == 1 if isinstance(shape, tuple) else shape.shape == (1,):
         return drawn
     rest = drawn.shape[1:]
     if isinstance(shape, tuple) and rest.is_fully_defined():
