@@ -719,10 +719,6 @@ FAMILIES: dict[str, Callable] = {
     "RationalQuadraticSpline, learned": lambda: rational_quadratic("learned"),
     "RationalQuadraticSpline, circular": lambda: rational_quadratic("circular"),
     "Bernstein": lambda: univariates.Bernstein(degree=5, bound=4.0),
-    "SinhArcsinh": univariates.SinhArcsinh,
-    "SignedPower": univariates.SignedPower,
-    "CircularShift": univariates.CircularShift,
-    "Moebius": univariates.Moebius,
 }
 
 # Those of interchangeable parts start near the identity, and a root search goes back.
@@ -738,6 +734,11 @@ IMPLICIT_FAMILIES: dict[str, Callable] = {
         embedding=2, hidden_units=(4,), nodes=12, bound=4.0
     ),
 }
+
+# Every other family is tried with its default options; two are among the layers above.
+_named = {name.partition(",")[0] for name in (*FAMILIES, *IMPLICIT_FAMILIES)}
+_named |= {"Additive", "Affine", "Univariate"}
+FAMILIES |= {name: getattr(univariates, name) for name in univariates.__all__ if name not in _named}
 
 
 def family_bijector(make):

@@ -6,6 +6,7 @@ import math
 import pytest
 import tensorflow as tf
 
+from tfflows import univariates
 from tfflows.bijectors import Affine as AffineBijector
 from tfflows.univariates import (
     Additive,
@@ -23,6 +24,7 @@ from tfflows.univariates import (
     Univariate,
 )
 
+from ..registry import IMPLICIT_FAMILIES
 from .properties import CHECKS, Subject
 
 SUBJECTS = {
@@ -47,6 +49,16 @@ SUBJECTS = {
     "signed_power": Subject(SignedPower()),
     "circular_shift": Subject(CircularShift(), data=(-3.0, 3.0), turns=2.0 * math.pi),
     "moebius": Subject(Moebius()),
+}
+
+# Of those that are inverted by search, test_implicit_families.py tries the same. What neither names
+# is tried as it comes.
+NAMED = {type(subject.family) for subject in SUBJECTS.values()}
+NAMED |= {type(make()) for make in IMPLICIT_FAMILIES.values()} | {Univariate}
+SUBJECTS |= {
+    name: Subject(family())
+    for name, family in ((name, getattr(univariates, name)) for name in univariates.__all__)
+    if family not in NAMED
 }
 
 
