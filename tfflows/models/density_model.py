@@ -173,7 +173,7 @@ class DensityModel(keras.Model):
         context = validation.check_context(context, self.context_shape, self.variable_dtype)
         return None if context is None else tf.cast(context, self.variable_dtype)
 
-    def _log_density(self, x, context):
+    def _log_density(self, x, context=None):
         log_prob = self.distribution(context).log_prob(tf.identity(x))
         # Outside the support nothing moves the density, neither the point nor a weight.
         nothing = tf.constant(-math.inf, log_prob.dtype)
