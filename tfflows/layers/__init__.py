@@ -4,6 +4,7 @@ from tfflows.layers.base import BijectorLayer
 from tfflows.layers.block_autoregressive import BlockAutoregressive
 from tfflows.layers.correlation import Correlation
 from tfflows.layers.coupling import Coupling
+from tfflows.layers.dequantize import Dequantize
 from tfflows.layers.elementwise import Elementwise
 from tfflows.layers.lu import LU
 from tfflows.layers.masked_autoregressive import MaskedAutoregressive
@@ -21,6 +22,7 @@ __all__ = [
     "BlockAutoregressive",
     "Correlation",
     "Coupling",
+    "Dequantize",
     "Elementwise",
     "Invert",
     "MaskedAutoregressive",

@@ -149,6 +149,11 @@ class Unconditional(_Wrapper):
         """Whether the inner layer has a bijector."""
         return self.layer.bijective
 
+    @property
+    def dequantizes(self) -> bool:
+        """Whether the inner layer makes data on a grid continuous."""
+        return self.layer.dequantizes
+
     def inverse(self, x, context=None, seed=None):
         """Map data to latent by the inner layer."""
         return self.layer.inverse(x, None, seed)

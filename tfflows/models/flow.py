@@ -359,7 +359,8 @@ class Flow(DensityModel):
     def _shape_of_draws(self, shape, context):
         if context is None:
             return shape
-        return tf.concat([shape, batch_shape_of(context, self.context_shape)], 0)
+        parts = shape, batch_shape_of(context, self.context_shape)
+        return tf.concat([tf.convert_to_tensor(part, tf.int32) for part in parts], 0)
 
     def _source_of_draws(self, context):
         return self.base.distribution
@@ -517,6 +518,25 @@ class Flow(DensityModel):
     def components(self) -> list:
         """Return the layers, the first nearest the data, and the base distribution."""
         return [*self.bijector_layers, self.base.distribution]
+
+    def explain(self, x, context=None):
+        """Take log densities apart; see `DensityModel.explain`. A bound has no such terms."""
+        self._require_exact("explain", "log_prob(x, samples=...) of rows to compare")
+        return super().explain(x, context)
+
+    def level(self, alpha: float, calibration, context=None):
+        """Return a level of the density; see `DensityModel.level`. A bound has none."""
+        self._require_exact("level", "a threshold for log_prob(x, samples=..., seed=...)")
+        return super().level(alpha, calibration, context)
+
+    def summary(self, line_length=None, positions=None, print_fn=None, **kwargs) -> None:
+        """Print the layers, as in Keras, and which of them make the log density a bound."""
+        super().summary(line_length, positions, print_fn, **kwargs)
+        names = [repr(layer.name) for layer in self.bijector_layers if not layer.exact]
+        if names:
+            (print_fn or print)(
+                f" log_prob: a lower bound of the log density, for {', '.join(names)} draws noise"
+            )
 
     # saving
 
