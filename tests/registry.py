@@ -173,9 +173,9 @@ def dense(inputs, dtype):
 def static(bijector, event_shape=(3,), **kwargs):
     """Return an `Example` of a TFP bijector that stands in a flow as it is; no context moves it."""
     return one(
-        lambda d: layers.Static(bijector(d), dtype=d),
+        lambda d: layers.TFPBijector(bijector(d), dtype=d),
         event_shape,
-        covers=("layers.Static",),
+        covers=("layers.TFPBijector",),
         **{"context": "never", **kwargs},
     )
 
@@ -482,7 +482,7 @@ FLOWS: dict[str, Example] = {
         starts_as_identity=True,
     ),
     "inverted, another shape": one(
-        lambda d: layers.Invert(layers.Static(tfb.Reshape([4], [2, 2]), dtype=d)),
+        lambda d: layers.Invert(layers.TFPBijector(tfb.Reshape([4], [2, 2]), dtype=d)),
         (2, 2),
         latent_shape=(4,),
         covers=("layers.Invert",),

@@ -9,7 +9,7 @@ from tensorflow_probability import distributions as tfd
 
 import tfflows
 from tfflows import layers, univariates
-from tfflows.conditioners.masked_product import MaskedProduct
+from tfflows.conditioners.block_masked_matmul import BlockMaskedMatmul
 from tfflows.diagnostics import CheckResult, Report, masks, two_sample
 
 from .flows import ROWS, Poison, conditional, contexts, draw, flipped, maf, nsf, shake
@@ -65,7 +65,7 @@ def test_a_broken_mask():
     layer = flow.bijector_layers[-1]
     network = layer.network
     network.masks = tuple(np.ones_like(mask) for mask in network.masks)
-    network._products = tuple(MaskedProduct(mask) for mask in network.masks)
+    network._products = tuple(BlockMaskedMatmul(mask) for mask in network.masks)
     report = flow.check(draw(flow))
     assert report.failed[0] == "masks" and layer.name in report["masks"].detail
     assert set(report.failed) <= {"masks", "round_trip", "round_trip_latent", "log_det", *FIT}

@@ -31,7 +31,7 @@ def test_neither_layers_nor_models_are_needed():
         if module not in reached and (path := file_of(module)) is not None:
             reached.add(module)
             waiting |= imported(path)
-    assert {"tfflows.diagnostics.doctor", "tfflows.saving.probing"} <= reached
+    assert {"tfflows.diagnostics.doctor", "tfflows.interop.dry_runs"} <= reached
     above = (
         "tfflows.layers",
         "tfflows.models",

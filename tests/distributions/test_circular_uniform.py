@@ -8,7 +8,7 @@ import scipy.stats
 import tensorflow as tf
 
 from tfflows.distributions import CircularUniform
-from tfflows.saving.tfp_config import from_config, to_config
+from tfflows.interop.tfp_config import from_config, to_config
 
 
 @pytest.mark.parametrize(("dtype", "precision"), [("float32", 1e-6), ("float64", 1e-15)])

@@ -176,7 +176,7 @@ class TestEntries:
 
     @pytest.mark.parametrize("wrapper", [layers.Invert, layers.Unconditional])
     def test_wrapping_a_bare_bijector(self, wrapper):
-        with pytest.raises(TypeError, match=r"wraps a tfflows layer; got Exp.*layers\.Static"):
+        with pytest.raises(TypeError, match=r"wraps a tfflows layer; got Exp.*layers\.TFPBijector"):
             wrapper(tfb.Exp())
 
     def test_a_scale_of_zero(self):

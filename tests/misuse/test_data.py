@@ -365,7 +365,7 @@ def test_latent_points_outside_a_range_are_nan():
     flow = tfflows.Flow([tfb.Exp()], 2)
     z = flow.inverse([[1.0, 1.0], [-1.0, 1.0]]).numpy()
     assert z[0].tolist() == [0.0, 0.0] and np.isnan(z[1]).all()
-    layer = layers.Static(tfb.Exp())
+    layer = layers.TFPBijector(tfb.Exp())
     layer.build((2,))
     assert np.isnan(layer(tf.constant([[-1.0, 1.0]]))).all()
 

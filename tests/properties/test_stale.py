@@ -42,8 +42,8 @@ ASKED = {
     "distribution of a model": lambda b, x: (
         tfflows.DistributionModel(tfd.TransformedDistribution(base(), b)).distribution().log_prob(x)
     ),
-    "layer": lambda b, x: built(layers.Static(b))(x),
-    "inverted layer": lambda b, x: built(layers.Invert(layers.Static(b)))(x),
+    "layer": lambda b, x: built(layers.TFPBijector(b))(x),
+    "inverted layer": lambda b, x: built(layers.Invert(layers.TFPBijector(b)))(x),
 }
 
 

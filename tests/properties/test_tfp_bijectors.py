@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfflows.layers import Static
+from tfflows.layers import TFPBijector
 
 from ..registry import Example
 from ..tfp import tfb_examples
@@ -18,9 +18,9 @@ tf.get_logger().setLevel("ERROR")
 
 
 def example_of(name: str, dtype: str) -> Example:
-    """Return the suite's form of an example of TFP's table: a built `Static` layer."""
+    """Return the suite's form of an example of TFP's table: a built `TFPBijector` layer."""
     table = tfb_examples.EXAMPLES[name]
-    layer = Static(table.make(dtype), dtype=dtype)
+    layer = TFPBijector(table.make(dtype), dtype=dtype)
     layer.build(table.event_shape)
 
     def draw(rng, shape):
@@ -83,7 +83,7 @@ def test_promise(name, dtype, check):
 def test_weights_have_gradients(name):
     """Each weight of the bijector gets a finite gradient from density and points."""
     table = tfb_examples.EXAMPLES[name]
-    layer = Static(table.make("float32"))
+    layer = TFPBijector(table.make("float32"))
     layer.build(table.event_shape)
     if not table.weights:
         assert not layer.trainable_weights
@@ -106,7 +106,7 @@ def test_weights_have_gradients(name):
 def test_nothing_is_nan_far_away(name):
     """A far event comes back from its latent point, or it is outside: no NaN, no wrong point."""
     table = tfb_examples.EXAMPLES[name]
-    layer = Static(table.make("float32"))
+    layer = TFPBijector(table.make("float32"))
     layer.build(table.event_shape)
     if name in STRUCTURED:
         pytest.skip("its events are matrices or vectors of a certain kind")

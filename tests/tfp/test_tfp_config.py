@@ -12,8 +12,8 @@ import tf_keras
 
 from tfflows import conditioners
 from tfflows.interop.privates import MADE_ATTRIBUTES
-from tfflows.layers import Static
-from tfflows.saving.tfp_config import from_config, to_config
+from tfflows.interop.tfp_config import from_config, to_config
+from tfflows.layers import TFPBijector
 
 from .tfb_examples import EXAMPLES, LEFT_OUT, REFUSED
 
@@ -119,10 +119,10 @@ class TestRoundTrip:
     def test_bijector(self, name, dtype):
         example = EXAMPLES[name]
         bijector = example.make(dtype)
-        layer = Static(bijector, dtype=dtype)
+        layer = TFPBijector(bijector, dtype=dtype)
         y = example.draw(bijector, 4, dtype=dtype)
         layer.build(example.event_shape)
-        again = Static(through_json(bijector), dtype=dtype)
+        again = TFPBijector(through_json(bijector), dtype=dtype)
         again.build(example.event_shape)
         # The values of raw variables travel with the config, those of networks with the weights.
         again.set_weights(layer.get_weights())

@@ -1,7 +1,7 @@
 """An example of every public bijector of TFP that is made of tensors, and why the others are not.
 
 ``EXAMPLES`` maps a name to an `Example`: a factory for a type of numbers, and draws of valid latent
-points and events. ``REFUSED`` names the classes that ``layers.Static`` refuses, and why;
+points and events. ``REFUSED`` names the classes that ``layers.TFPBijector`` refuses, and why;
 ``LEFT_OUT`` those that are not made of tensors, or that TFP itself breaks.
 """
 

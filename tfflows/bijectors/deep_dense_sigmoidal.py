@@ -4,14 +4,14 @@ import numpy as np
 import tensorflow as tf
 
 from tfflows.bijectors.checks import check_count, check_fraction, check_positive
-from tfflows.bijectors.implicit import Implicit, tilt
 from tfflows.bijectors.knots import parameters_first
 from tfflows.bijectors.mixture import column, logit, mixture, soft_rate, spread
+from tfflows.bijectors.numerical_inverse import NumericalInverse, min_slope_mix
 
 __all__ = ["DeepDenseSigmoidal"]
 
 
-class DeepDenseSigmoidal(Implicit):
+class DeepDenseSigmoidal(NumericalInverse):
     r"""The deep dense sigmoidal map of a neural autoregressive flow.
 
     Data to latent is a monotone network with layers of K units,
@@ -146,7 +146,7 @@ class DeepDenseSigmoidal(Implicit):
             weights = tf.transpose(weights, [1, 0, *range(2, weights.shape.rank)])
             mixed = mixture("logistic", position[:, None], (log_rate + slope)[:, None], weights)
             value, slope = logit(mixed)
-        return tilt(value[0], slope[0], y, self._min_slope)
+        return min_slope_mix(value[0], slope[0], y, self._min_slope)
 
     def _weights(self, raw, rows: int, columns: int):
         """Return logarithms of weights ``[rows, columns, ...]`` that are mixed along axis 1."""

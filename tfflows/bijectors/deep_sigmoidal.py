@@ -3,14 +3,14 @@
 import tensorflow as tf
 
 from tfflows.bijectors.checks import check_count, check_fraction, check_positive
-from tfflows.bijectors.implicit import Implicit, tilt
 from tfflows.bijectors.knots import parameters_first
 from tfflows.bijectors.mixture import column, logit, mixture, soft_rate, spread
+from tfflows.bijectors.numerical_inverse import NumericalInverse, min_slope_mix
 
 __all__ = ["DeepSigmoidal"]
 
 
-class DeepSigmoidal(Implicit):
+class DeepSigmoidal(NumericalInverse):
     r"""The deep sigmoidal map of a neural autoregressive flow.
 
     Data to latent passes through L layers,
@@ -109,4 +109,4 @@ class DeepSigmoidal(Implicit):
             mixed = mixture("logistic", tf.exp(log_rate) * value + offset, log_rate, weights)
             value, log_slope = logit(mixed)
             total += log_slope
-        return tilt(value, total, y, self._min_slope)
+        return min_slope_mix(value, total, y, self._min_slope)

@@ -5,14 +5,14 @@ import math
 import tensorflow as tf
 
 from tfflows.bijectors.checks import check_count, check_fraction, check_positive
-from tfflows.bijectors.implicit import Implicit, tilt
 from tfflows.bijectors.knots import parameters_first
 from tfflows.bijectors.mixture import KERNELS, column, mixture, probit, soft_rate, spread
+from tfflows.bijectors.numerical_inverse import NumericalInverse, min_slope_mix
 
 __all__ = ["Gaussianization"]
 
 
-class Gaussianization(Implicit):
+class Gaussianization(NumericalInverse):
     r"""Gaussianization by a mixture: what is distributed as the mixture becomes normal.
 
     Data to latent is
@@ -106,4 +106,4 @@ class Gaussianization(Implicit):
         position = tf.exp(log_rate) * (y - positions - column(start / unit, positions))
         weights = tf.nn.log_softmax(logits, 0)
         z, log_slope = probit(mixture(self._kernel, position, log_rate, weights))
-        return tilt(z, log_slope, y, self._min_slope)
+        return min_slope_mix(z, log_slope, y, self._min_slope)

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from tfflows.bijectors.base import Bijector
 from tfflows.bijectors.event import flatten_event, restore_event
-from tfflows.bijectors.incremental import by_passes, solve
-from tfflows.bijectors.masked_stack import MaskedStack
+from tfflows.bijectors.masked_mlp_weights import MaskedMLPWeights
+from tfflows.bijectors.sequential_inverse import by_passes, sequential_inverse
 
 __all__ = ["MaskedAutoregressive"]
 
@@ -47,7 +47,7 @@ class MaskedAutoregressive(Bijector):
         Name of the bijector.
     stack : callable, optional
         Returns the layers behind `parameters` as a
-        `tfflows.bijectors.masked_stack.MaskedStack`, or None where
+        `tfflows.bijectors.masked_mlp_weights.MaskedMLPWeights`, or None where
         they cannot be given.
     weights : sequence of tf.Tensor
         Further arguments of `univariate`, for families with weights of their own.
@@ -80,7 +80,7 @@ class MaskedAutoregressive(Bijector):
         dtype=None,
         name: str = "masked_autoregressive",
         *,
-        stack: Callable[[], MaskedStack | None] | None = None,
+        stack: Callable[[], MaskedMLPWeights | None] | None = None,
         weights: Sequence[tf.Tensor] = (),
     ):
         self._raw_parameters = parameters
@@ -116,7 +116,7 @@ class MaskedAutoregressive(Bijector):
 
         stack = None if self._stack is None else self._stack()
         if stack is not None:
-            y, fldj = solve(stack, self._univariate, latent, self._weights)
+            y, fldj = sequential_inverse(stack, self._univariate, latent, self._weights)
             return restore_event(y, self._event_shape), fldj
 
         def refine(known):

@@ -3,14 +3,14 @@
 import tensorflow as tf
 
 from tfflows.bijectors.checks import check_count, check_fraction, check_positive
-from tfflows.bijectors.implicit import Implicit, tilt
 from tfflows.bijectors.knots import parameters_first
 from tfflows.bijectors.mixture import column, logit, mixture, soft_rate, spread
+from tfflows.bijectors.numerical_inverse import NumericalInverse, min_slope_mix
 
 __all__ = ["MixtureOfLogistics"]
 
 
-class MixtureOfLogistics(Implicit):
+class MixtureOfLogistics(NumericalInverse):
     r"""The coupling function of Flow++: mixture of logistics, logit, affine map.
 
     Data to latent is
@@ -100,4 +100,4 @@ class MixtureOfLogistics(Implicit):
         z, log_slope = logit(mixture("logistic", position, log_rate, weights))
         log_scale = soft_rate(raw[-2], 1.0, self._log_scale_bound)
         z = tf.exp(log_scale) * z + raw[-1]
-        return tilt(z, log_slope + log_scale, y, self._min_slope)
+        return min_slope_mix(z, log_slope + log_scale, y, self._min_slope)

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfflows.bijectors.implicit import Implicit, spread_over
+from tfflows.bijectors.numerical_inverse import NumericalInverse, spread_over
 
 __all__ = ["Monotone"]
 
 
-class Monotone(Implicit):
+class Monotone(NumericalInverse):
     r"""An increasing function from data to latent, given as TensorFlow code.
 
     .. math::

@@ -6,13 +6,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfflows.bijectors.checks import check_count, check_positive
-from tfflows.bijectors.implicit import Implicit, spread_over, with_straight_tails
 from tfflows.bijectors.mixture import column
+from tfflows.bijectors.numerical_inverse import NumericalInverse, linear_tails, spread_over
 
 __all__ = ["MonotonicQuadrature"]
 
 
-class MonotonicQuadrature(Implicit):
+class MonotonicQuadrature(NumericalInverse):
     r"""The integral of a positive function, straight outside a box.
 
     Data to latent is, for :math:`|x| \le B`,
@@ -94,5 +94,5 @@ class MonotonicQuadrature(Implicit):
             return x * mean, values[-1]
 
         # The axis of the nodes must come before all axes of the raw numbers.
-        z, log_slope = with_straight_tails(inside, spread_over(y, raw), self._bound)
+        z, log_slope = linear_tails(inside, spread_over(y, raw), self._bound)
         return z + raw[..., 0], log_slope

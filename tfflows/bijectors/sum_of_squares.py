@@ -4,14 +4,14 @@ import numpy as np
 import tensorflow as tf
 
 from tfflows.bijectors.checks import check_count, check_fraction, check_positive
-from tfflows.bijectors.implicit import Implicit, spread_over, with_straight_tails
 from tfflows.bijectors.knots import parameters_first
 from tfflows.bijectors.mixture import column
+from tfflows.bijectors.numerical_inverse import NumericalInverse, linear_tails, spread_over
 
 __all__ = ["SumOfSquares"]
 
 
-class SumOfSquares(Implicit):
+class SumOfSquares(NumericalInverse):
     r"""The integral of a sum of squared polynomials, straight outside a box.
 
     Data to latent is, for :math:`|x| \le B`,
@@ -125,7 +125,7 @@ class SumOfSquares(Implicit):
             slope = (1.0 - self._min_slope) * slopes[-1] + self._min_slope
             return x * ((1.0 - self._min_slope) * mean + self._min_slope), tf.math.log(slope)
 
-        z, log_slope = with_straight_tails(inside, y, self._bound)
+        z, log_slope = linear_tails(inside, y, self._bound)
         return z + raw[-1], log_slope
 
     def _slopes(self, coefficients, u):

@@ -12,17 +12,17 @@ import numpy as np
 import tensorflow as tf
 
 from tfflows.bijectors import checks
-from tfflows.bijectors.masked_stack import MaskedStack
+from tfflows.bijectors.masked_mlp_weights import MaskedMLPWeights
 from tfflows.conditioners import linear
-from tfflows.conditioners.circle import circumference, cosine_and_sine
-from tfflows.conditioners.masked_product import MaskedProduct, best_cut
+from tfflows.conditioners.block_masked_matmul import BlockMaskedMatmul, best_cut
 from tfflows.conditioners.masks import (
     group_degrees,
     make_masks,
     resolve_hidden_degrees,
     resolve_order,
 )
-from tfflows.conditioners.mode import Mode
+from tfflows.conditioners.periodic_features import circumference, periodic_features
+from tfflows.conditioners.training_flag import TrainingFlag
 
 # Blocks that start small leave the signal of a deep stack at its size at the start.
 _BLOCK_SCALE = 0.1
@@ -217,7 +217,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
             if self.dropout
             else None
         )
-        self._mode = Mode() if self.dropout else None
+        self._mode = TrainingFlag() if self.dropout else None
         self._check_arguments()
         if self.event_shape is not None and not self.built:
             condition = (None, *self.conditional_event_shape) if self.conditional else None
@@ -319,7 +319,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
         if self._needs_whole_kernels():
             cuts = [None] * len(cuts)
         self._products = tuple(
-            MaskedProduct(mask, *cut, first=k == 0)
+            BlockMaskedMatmul(mask, *cut, first=k == 0)
             for k, (mask, cut) in enumerate(zip(self.masks, itertools.pairwise(cuts), strict=True))
         )
         last = len(self.masks) - 1
@@ -333,7 +333,9 @@ class AutoregressiveNetwork(keras.layers.Layer):
             biases.append(self._add_bias(f"bias_{k}", 3 * k + 1, zero, product.mask, k == last))
             enters = k == 0 or (self.conditional_input_layers == "all_layers" and not ends_block)
             if self.conditional and enters:
-                all_seen = MaskedProduct(np.ones((context_size, product.mask.shape[1]), np.float32))
+                all_seen = BlockMaskedMatmul(
+                    np.ones((context_size, product.mask.shape[1]), np.float32)
+                )
                 name = f"context_kernel_{k}"
                 context_kernels += self._add_blocks(name, 3 * k + 2, zero, all_seen)
             else:
@@ -347,7 +349,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
         return self.kernel_constraint is not None or not regular
 
     def _add_blocks(
-        self, name: str, index: int, zero: bool, product: MaskedProduct, scale: float = 1.0
+        self, name: str, index: int, zero: bool, product: BlockMaskedMatmul, scale: float = 1.0
     ) -> list[keras.Variable]:
         """Add the blocks of a kernel, drawn as parts of the whole."""
         mask = product.mask
@@ -430,8 +432,8 @@ class AutoregressiveNetwork(keras.layers.Layer):
             x = linear.merge_event(x, 0, [1])
         context = self._context(x, conditional_input)
         if self.period is not None:
-            x = cosine_and_sine(x, self.period)
-        # The units of a layer, whole or in halves: see MaskedProduct.
+            x = periodic_features(x, self.period)
+        # The units of a layer, whole or in halves: see BlockMaskedMatmul.
         h = self._affine(0, [x], context)
         last = len(self._blocks) - 1
         if self.residual:
@@ -485,7 +487,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
     def _tensor(self, variable: keras.Variable) -> tf.Tensor:
         return tf.cast(tf.convert_to_tensor(variable), self.compute_dtype)
 
-    def stack(self, conditional_input: tf.Tensor | None = None) -> MaskedStack | None:
+    def stack(self, conditional_input: tf.Tensor | None = None) -> MaskedMLPWeights | None:
         """Return the layers as tensors, for a solver that computes them unit by unit.
 
         Parameters
@@ -495,7 +497,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
 
         Returns
         -------
-        MaskedStack or None
+        MaskedMLPWeights or None
             The network that the weights describe now; None while dropout is active, which makes
             each call another network.
 
@@ -509,7 +511,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
             if active is None or bool(active):
                 return None
         context = self._context(None, conditional_input)
-        return MaskedStack(
+        return MaskedMLPWeights(
             kernels=tuple(self.kernels),
             offsets=tuple(self._offset(k, context) for k in range(len(self._blocks))),
             input_degrees=self.input_degrees,
@@ -520,7 +522,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
             features=(
                 None
                 if self.period is None
-                else functools.partial(cosine_and_sine, period=self.period)
+                else functools.partial(periodic_features, period=self.period)
             ),
         )
 

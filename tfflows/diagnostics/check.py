@@ -15,7 +15,7 @@ from tfflows.diagnostics import (
 from tfflows.diagnostics.check_inputs import CheckInputs
 from tfflows.diagnostics.report import Report
 from tfflows.inputs.arrays import check_table
-from tfflows.saving.probing import only_looking
+from tfflows.interop.dry_runs import preserve_state
 
 __all__ = ["check"]
 
@@ -76,7 +76,7 @@ def check(
         raise ValueError("train_context was given without train.")
     train, train_context, _ = check_table(model, train, train_context, None, "train")
     # Numbers far out, or NaN, are what some lines look for; they need no warnings on top.
-    with np.errstate(all="ignore"), only_looking(model.variables):
+    with np.errstate(all="ignore"), preserve_state(model.variables):
         inputs = CheckInputs(model, x, context, train, train_context, seed, rows, tolerance, alpha)
         lines = [line(inputs) for line in _LINES]
     kind = "held-out row" + ("" if len(x) == 1 else "s")

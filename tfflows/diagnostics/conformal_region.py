@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from tfflows.inputs.arrays import check_table
-from tfflows.saving.probing import only_looking
+from tfflows.interop.dry_runs import preserve_state
 
 __all__ = ["ConformalRegion", "level"]
 
@@ -87,7 +87,7 @@ class ConformalRegion:
         return (1 + lower) / (self.rows + 1)
 
     def _score(self, x, context):
-        with only_looking(self._model.non_trainable_variables):
+        with preserve_state(self._model.non_trainable_variables):
             scores = self._model.log_prob(x, context).numpy()
         # A density that is not a number is the least likely of all.
         return np.where(np.isnan(scores), -np.inf, scores)
@@ -109,7 +109,7 @@ def level(model, alpha: float, calibration, context=None) -> ConformalRegion:
             raise ValueError("give calibration=x with context=c, or calibration=(x, c).")
         calibration, context = calibration
     x, context, _ = check_table(model, calibration, context, None, "calibration")
-    with only_looking(model.non_trainable_variables):
+    with preserve_state(model.non_trainable_variables):
         scores = model.log_prob(x, context).numpy()
     if np.isnan(scores).any():
         raise ValueError(

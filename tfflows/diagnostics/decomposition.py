@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tfflows.saving.tfp_classes import chained
+from tfflows.interop.tfp_classes import chained
 
 __all__ = ["Component", "Decomposition"]
 

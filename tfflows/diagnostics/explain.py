@@ -9,8 +9,8 @@ from tensorflow_probability import distributions as tfd
 from tfflows.diagnostics.decomposition import Decomposition
 from tfflows.distributions import StandardNormal
 from tfflows.inputs.arrays import check_table
-from tfflows.saving.probing import only_looking
-from tfflows.saving.tfp_classes import is_a
+from tfflows.interop.dry_runs import preserve_state
+from tfflows.interop.tfp_classes import is_a
 
 __all__ = ["Explanation", "explain"]
 
@@ -120,7 +120,7 @@ def explain(model, x, context=None) -> Explanation:
     if np.ndim(x) == len(model.event_shape):
         x = x[np.newaxis] if hasattr(x, "dtype") else [x]
     x, context, _ = check_table(model, x, context, None)
-    with only_looking(model.variables):
+    with preserve_state(model.variables):
         return _terms(model, x, context)
 
 
@@ -276,7 +276,7 @@ def _sorted(before) -> tuple | None:
 
 def _replacements(model, x, context, log_prob) -> tuple:
     """Return the gains of replacing each coordinate by its best value, and these values."""
-    with only_looking(model.variables):
+    with preserve_state(model.variables):
         return _best_values(model, x, context, log_prob)
 
 

@@ -10,11 +10,11 @@ from tfflows.diagnostics import networks
 from tfflows.diagnostics.diagnosis import Finding
 from tfflows.diagnostics.jacobian import jacobian
 from tfflows.diagnostics.masks import cyclic
-from tfflows.saving.adoption import state_of
-from tfflows.saving.probing import first_that_runs, made_up_events, unchanged
-from tfflows.saving.tfp_classes import is_a, public_name
-from tfflows.saving.tfp_networks import argument_of
-from tfflows.saving.tfp_parts import parts_of
+from tfflows.interop.dry_runs import dummy_events, first_that_runs, restore_variables
+from tfflows.interop.tfp_classes import is_a, public_name
+from tfflows.interop.tfp_networks import argument_of
+from tfflows.interop.tfp_parts import parts_of
+from tfflows.interop.variable_tracking import state_of
 
 __all__ = ["CURED", "listed", "of_tfp", "variables_of"]
 
@@ -35,7 +35,7 @@ def of_tfp(thing) -> list[Finding]:
     # What runs the object comes last: running it gives lazy networks their weights.
     running = []
     if not any(f.name in ("missing_function", "wrong_base") for f in static):
-        with unchanged(state_of(thing)):
+        with restore_variables(state_of(thing)):
             running = [*does_not_run(thing), *broken_masks(thing), *stale_cache(thing)]
     return [*static, *running, *unreached_variables(thing), *linear_networks(thing)]
 
@@ -320,7 +320,7 @@ def _try(thing, shape=None) -> tuple:
     """Return an event on which the object runs, and its answer."""
     shape = _shape_of(thing) if shape is None else shape
     bijector = thing if isinstance(thing, tfb.Bijector) else None
-    events = made_up_events((1, *shape), thing.dtype or tf.float32, bijector)
+    events = dummy_events((1, *shape), thing.dtype or tf.float32, bijector)
     kept = []
 
     def ask(event):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfflows.diagnostics.jacobian import jacobian
 from tfflows.diagnostics.report import CheckResult
-from tfflows.saving.tfp_classes import chained, is_a
+from tfflows.interop.tfp_classes import chained, is_a
 
 __all__ = ["cyclic", "masks"]
 

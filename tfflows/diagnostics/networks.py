@@ -8,8 +8,8 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from tfflows.saving.tfp_classes import chained, is_a, public_name
-from tfflows.saving.tfp_networks import built_variables, is_tfp_network
+from tfflows.interop.tfp_classes import chained, is_a, public_name
+from tfflows.interop.tfp_networks import built_variables, is_tfp_network
 
 __all__ = [
     "bijectors_in",

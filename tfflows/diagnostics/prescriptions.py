@@ -7,8 +7,8 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tfflows.diagnostics import networks
-from tfflows.saving.tfp_classes import is_a, parameters_of, public_name
-from tfflows.saving.tfp_networks import argument_of
+from tfflows.interop.tfp_classes import is_a, parameters_of, public_name
+from tfflows.interop.tfp_networks import argument_of
 
 __all__ = ["ADOPT", "DENSITY_MODEL", "FLOW", "NETWORK", "code_for"]
 

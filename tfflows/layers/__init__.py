@@ -11,7 +11,7 @@ from tfflows.layers.masked_autoregressive import MaskedAutoregressive
 from tfflows.layers.permute import Permute, Reverse
 from tfflows.layers.shift_scale import Scale, Shift
 from tfflows.layers.standardize import ActNorm, Standardize
-from tfflows.layers.static import Static
+from tfflows.layers.tfp_bijector import TFPBijector
 from tfflows.layers.transform import Transform
 from tfflows.layers.wrappers import Invert, Unconditional
 
@@ -31,7 +31,7 @@ __all__ = [
     "Scale",
     "Shift",
     "Standardize",
-    "Static",
+    "TFPBijector",
     "Transform",
     "Unconditional",
 ]

@@ -7,16 +7,16 @@ import numpy as np
 import tensorflow as tf
 
 from tfflows import bijectors
-from tfflows.conditioners.circle import cosine_and_sine
 from tfflows.conditioners.dense_network import DenseNetwork
+from tfflows.conditioners.periodic_features import periodic_features
+from tfflows.interop.dry_runs import restore_variables
 from tfflows.layers.base import BijectorLayer, batch_shape_of
 from tfflows.layers.context import flatten_context, join_context
 from tfflows.layers.masked_autoregressive import (
     build_univariate,
     check_univariate,
-    revive,
+    deserialize,
 )
-from tfflows.saving.probing import unchanged
 from tfflows.univariates.base import Univariate
 
 __all__ = ["Coupling"]
@@ -156,7 +156,7 @@ class Coupling(BijectorLayer):
         # Running both once creates every weight and shows whether a given conditioner fits.
         probe = tf.zeros([1, inputs], self.compute_dtype)
         try:
-            with unchanged(getattr(self.conditioner, "variables", ())):
+            with restore_variables(getattr(self.conditioner, "variables", ())):
                 features = self.conditioner(probe)
         except Exception as error:
             raise ValueError(
@@ -182,7 +182,7 @@ class Coupling(BijectorLayer):
 
         def raw_parameters(passing):
             if self.univariate.period is not None:
-                passing = cosine_and_sine(passing, self.univariate.period)
+                passing = periodic_features(passing, self.univariate.period)
             inputs = join_context(passing, context)
             batch = tf.shape(inputs)[:-1]
             rows = tf.reshape(inputs, [tf.reduce_prod(batch), inputs.shape[-1]])
@@ -246,7 +246,7 @@ class Coupling(BijectorLayer):
         return cls(
             **{
                 **config,
-                "univariate": revive(config["univariate"]),
-                "conditioner": revive(config["conditioner"]),
+                "univariate": deserialize(config["univariate"]),
+                "conditioner": deserialize(config["conditioner"]),
             }
         )

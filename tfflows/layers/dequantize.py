@@ -9,10 +9,10 @@ import tensorflow as tf
 from tfflows import random
 from tfflows.bijectors.event import flatten_event
 from tfflows.inputs import validation
+from tfflows.interop.dry_runs import preserve_state
 from tfflows.layers.context import flatten_context, join_context
-from tfflows.layers.masked_autoregressive import revive
+from tfflows.layers.masked_autoregressive import deserialize
 from tfflows.layers.transform import Transform
-from tfflows.saving.probing import only_looking
 
 __all__ = ["Dequantize"]
 
@@ -127,7 +127,7 @@ class Dequantize(Transform):
                 "the density of the noise must be exact; that of the noise is a bound."
             )
         rows = tf.zeros([64, *wanted], self.variable_dtype)
-        with only_looking(noise.variables):
+        with preserve_state(noise.variables):
             try:
                 drawn, _ = noise.rsample_and_log_prob(seed=[0, 1, 0], context=rows)
                 later, _ = noise.rsample_and_log_prob(seed=[0, 1, 32], context=rows[32:])
@@ -231,4 +231,4 @@ class Dequantize(Transform):
     @classmethod
     def from_config(cls, config):
         """Build the layer from `get_config`'s answer."""
-        return cls(**{**config, "noise": revive(config["noise"])})
+        return cls(**{**config, "noise": deserialize(config["noise"])})

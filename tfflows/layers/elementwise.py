@@ -10,7 +10,7 @@ from tfflows.layers.context import flatten_context
 from tfflows.layers.masked_autoregressive import (
     build_univariate,
     check_univariate,
-    revive,
+    deserialize,
 )
 from tfflows.layers.raw_parameters import RawParameters
 from tfflows.univariates.base import Univariate
@@ -104,4 +104,4 @@ class Elementwise(BijectorLayer):
     @classmethod
     def from_config(cls, config):
         """Build the layer from `get_config`'s answer."""
-        return cls(**{**config, "univariate": revive(config["univariate"])})
+        return cls(**{**config, "univariate": deserialize(config["univariate"])})

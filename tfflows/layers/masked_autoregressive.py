@@ -187,7 +187,7 @@ class MaskedAutoregressive(BijectorLayer):
     @classmethod
     def from_config(cls, config):
         """Build the layer from `get_config`'s answer."""
-        return cls(**{**config, "univariate": revive(config["univariate"])})
+        return cls(**{**config, "univariate": deserialize(config["univariate"])})
 
 
 def check_univariate(univariate) -> Univariate:
@@ -221,7 +221,7 @@ def as_function(univariate) -> tuple[Callable, list]:
     return bijector, [tf.convert_to_tensor(variable) for variable in variables]
 
 
-def revive(config):
+def deserialize(config):
     """Return the object a nested config describes; objects pass through."""
     if isinstance(config, dict):
         return keras.saving.deserialize_keras_object(config)

@@ -4,7 +4,7 @@ import keras
 from tensorflow_probability import bijectors as tfb
 
 from tfflows.layers.base import BijectorLayer
-from tfflows.layers.masked_autoregressive import revive
+from tfflows.layers.masked_autoregressive import deserialize
 from tfflows.layers.transform import Transform
 
 __all__ = ["Invert", "Unconditional"]
@@ -17,7 +17,7 @@ class _Wrapper(Transform):
         if not isinstance(layer, Transform):
             raise TypeError(
                 f"{type(self).__name__} wraps a tfflows layer; got {type(layer).__name__}. Wrap a "
-                "TFP bijector in tfflows.layers.Static first."
+                "TFP bijector in tfflows.layers.TFPBijector first."
             )
         kwargs.setdefault("dtype", layer.dtype_policy)
         super().__init__(**kwargs)
@@ -30,7 +30,7 @@ class _Wrapper(Transform):
     @classmethod
     def from_config(cls, config):
         """Build the layer from `get_config`'s answer."""
-        return cls(**{**config, "layer": revive(config["layer"])})
+        return cls(**{**config, "layer": deserialize(config["layer"])})
 
 
 @keras.saving.register_keras_serializable(package="tfflows")

@@ -5,9 +5,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfflows.saving.adoption import adopt_distribution, state_of
-from tfflows.saving.probing import only_looking
-from tfflows.saving.tfp_config import from_config, to_config
+from tfflows.interop.dry_runs import preserve_state
+from tfflows.interop.tfp_config import from_config, to_config
+from tfflows.interop.variable_tracking import adopt_distribution, state_of
 
 __all__ = ["BaseDistribution"]
 
@@ -65,7 +65,7 @@ class BaseDistribution(keras.layers.Layer):
         shape = [2, *d.event_shape]
         far = np.full(shape, 1e3)
         far[1] = -1e3
-        with only_looking([*state_of(d), *self.variables]):
+        with preserve_state([*state_of(d), *self.variables]):
             value = d.log_prob(tf.constant(far, d.dtype)).numpy()
         return bool(np.isneginf(value).any() or np.isnan(value).any())
 

@@ -5,11 +5,11 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfflows.distributions import FlowDistribution
+from tfflows.interop.dry_runs import restore_variables
+from tfflows.interop.tfp_classes import is_a, public_name
+from tfflows.interop.tfp_config import from_config, to_config
+from tfflows.interop.variable_tracking import adopt_distribution, state_of
 from tfflows.models.density_model import DensityModel
-from tfflows.saving.adoption import adopt_distribution, state_of
-from tfflows.saving.probing import unchanged
-from tfflows.saving.tfp_classes import is_a, public_name
-from tfflows.saving.tfp_config import from_config, to_config
 
 __all__ = ["DistributionModel"]
 
@@ -165,7 +165,7 @@ def _event_shape(distribution: tfd.Distribution) -> tuple[int, ...]:
     if not shape.is_fully_defined():
         try:
             # A first draw may make networks, whose weights are drawn at random.
-            with unchanged(state_of(distribution)):
+            with restore_variables(state_of(distribution)):
                 shape = distribution.sample(seed=(0, 0)).shape
         except (NotImplementedError, ValueError, tf.errors.InvalidArgumentError) as error:
             raise ValueError(

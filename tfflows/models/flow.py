@@ -13,15 +13,15 @@ from tensorflow_probability import distributions as tfd
 from tfflows import random
 from tfflows.distributions import FlowDistribution, StandardNormal
 from tfflows.inputs import validation
+from tfflows.interop.dry_runs import preserve_state, restore_variables
 from tfflows.layers.base import batch_shape_of
-from tfflows.layers.masked_autoregressive import revive
+from tfflows.layers.masked_autoregressive import deserialize
 from tfflows.layers.standardize import Standardize
-from tfflows.layers.static import Static
+from tfflows.layers.tfp_bijector import TFPBijector
 from tfflows.layers.transform import Transform, not_outside
 from tfflows.models.base_distribution import BaseDistribution
 from tfflows.models.density_model import DensityModel
 from tfflows.saving import versions
-from tfflows.saving.probing import only_looking, unchanged
 from tfflows.scoring import calls
 from tfflows.scoring.split_batch import at_row
 from tfflows.scoring.xla_chunks import xla_chunks
@@ -133,7 +133,8 @@ class Flow(DensityModel):
         )
         self._given_base = base is not None
         self.base.check(shape, self.variable_dtype)
-        if self.base.is_bounded and any(not isinstance(b, Static) for b in self.bijector_layers):
+        learned = [layer for layer in self.bijector_layers if not isinstance(layer, TFPBijector)]
+        if learned and self.base.is_bounded:
             warnings.warn(
                 f"the base {self.base.distribution.name} has bounded support, and layers may map "
                 "data outside it, where the density is zero. Use an unbounded base, or see that "
@@ -146,7 +147,7 @@ class Flow(DensityModel):
         if isinstance(entry, Transform):
             return entry
         if isinstance(entry, tfb.Bijector):
-            return Static(entry, dtype=self.variable_dtype)
+            return TFPBijector(entry, dtype=self.variable_dtype)
         hint = f" Did you mean {entry.__name__}()?" if isinstance(entry, type) else ""
         raise TypeError(
             "a flow is made of tfflows layers and TFP bijectors; got "
@@ -156,7 +157,7 @@ class Flow(DensityModel):
     def _probe_context_network(self) -> tuple:
         made_up = tf.zeros([1, *self.context_shape], self.variable_dtype)
         # This may be its first call, which draws its weights.
-        with unchanged(getattr(self.context_network, "variables", ())):
+        with restore_variables(getattr(self.context_network, "variables", ())):
             features = self.context_network(made_up)
         if features.shape.rank is None or features.shape.rank < 2:
             raise ValueError(
@@ -482,7 +483,7 @@ class Flow(DensityModel):
         layer = self.bijector_layers[index]
         parts = []
         # What keeps statistics of what it maps learns them in training, not on the way there.
-        with only_looking([*layer.variables, *getattr(self.context_network, "variables", ())]):
+        with preserve_state([*layer.variables, *getattr(self.context_network, "variables", ())]):
             for start in range(0, len(x), _MAPPED_ROWS):
                 rows = slice(start, start + _MAPPED_ROWS)
                 embedded = self.embed(None if context is None else context[rows])
@@ -571,9 +572,9 @@ class Flow(DensityModel):
     def from_config(cls, config):
         """Build the flow from `get_config`'s answer."""
         with versions.reading(config) as config:
-            config["bijectors"] = [revive(b) for b in config["bijectors"]]
+            config["bijectors"] = [deserialize(b) for b in config["bijectors"]]
             for key in ("dtype", "context_network", "base"):
-                config[key] = revive(config[key])
+                config[key] = deserialize(config[key])
             return cls(**config)
 
 

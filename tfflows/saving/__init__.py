@@ -1,5 +1,5 @@
 """Configs of TFP objects, and how Keras comes to see their variables."""
 
-from tfflows.saving.tfp_config import from_config, to_config
+from tfflows.interop.tfp_config import from_config, to_config
 
 __all__ = ["from_config", "to_config"]

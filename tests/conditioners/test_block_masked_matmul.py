@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfflows.conditioners import AutoregressiveNetwork
-from tfflows.conditioners.masked_product import MaskedProduct, best_cut
+from tfflows.conditioners.block_masked_matmul import BlockMaskedMatmul, best_cut
 
 CASES = {
     "plain": {},
@@ -117,7 +117,7 @@ def test_inputs_that_nothing_sees_are_left_out():
     x, kernel = tf.constant([[2.0, 3.0]]), tf.ones([2, 2])
     with tf.GradientTape() as tape:
         tape.watch([x, kernel])
-        product = MaskedProduct(mask, 1, None, first=True)
+        product = BlockMaskedMatmul(mask, 1, None, first=True)
         (y,) = product([x], product.split(kernel))
     np.testing.assert_array_equal(y, [[2.0, 2.0]])
     to_x, to_kernel = tape.gradient(y, [x, kernel])

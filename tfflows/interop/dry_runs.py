@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-__all__ = ["first_that_runs", "made_up_events", "only_looking", "unchanged", "value_of"]
+__all__ = ["dummy_events", "first_that_runs", "preserve_state", "restore_variables", "value_of"]
 
 
-def made_up_events(
+def dummy_events(
     shape: tuple[int, ...], dtype: tf.DType | str, bijector: tfb.Bijector | None = None
 ) -> Iterator[tf.Tensor]:
     """Yield events that lie in the support of most distributions, and images of such events.
@@ -28,7 +28,7 @@ def made_up_events(
 
     Examples
     --------
-    >>> [float(event) for event in made_up_events((), "float32")]
+    >>> [float(event) for event in dummy_events((), "float32")]
     [0.0, 0.5, 1.0, -0.5]
     """
     yield from _constants(shape, dtype)
@@ -70,7 +70,7 @@ def first_that_runs(function: Callable[[tf.Tensor], object], events: Iterator[tf
 
 
 @contextlib.contextmanager
-def unchanged(variables: Iterable[tf.Variable | keras.Variable]) -> Iterator[None]:
+def restore_variables(variables: Iterable[tf.Variable | keras.Variable]) -> Iterator[None]:
     """Give variables their values back at the end: a call may update running statistics.
 
     Parameters
@@ -82,7 +82,7 @@ def unchanged(variables: Iterable[tf.Variable | keras.Variable]) -> Iterator[Non
     --------
     >>> import tensorflow as tf
     >>> count = tf.Variable(1.0)
-    >>> with unchanged([count]):
+    >>> with restore_variables([count]):
     ...     _ = count.assign_add(1.0)
     >>> float(count)
     1.0
@@ -98,7 +98,7 @@ def unchanged(variables: Iterable[tf.Variable | keras.Variable]) -> Iterator[Non
 
 
 @contextlib.contextmanager
-def only_looking(variables: Iterable[tf.Variable | keras.Variable]) -> Iterator[None]:
+def preserve_state(variables: Iterable[tf.Variable | keras.Variable]) -> Iterator[None]:
     """Leave no trace: neither in variables nor in the global states of NumPy's and Python's draws.
 
     Not for calls that make weights: the next network would draw the same ones. TensorFlow has no
@@ -113,14 +113,14 @@ def only_looking(variables: Iterable[tf.Variable | keras.Variable]) -> Iterator[
     --------
     >>> import numpy as np
     >>> np.random.seed(0)
-    >>> with only_looking([]):
+    >>> with preserve_state([]):
     ...     first = np.random.uniform()
     >>> bool(first == np.random.uniform())
     True
     """
     numpy_state, python_state = np.random.get_state(), random.getstate()
     try:
-        with unchanged(variables):
+        with restore_variables(variables):
             yield
     finally:
         np.random.set_state(numpy_state)

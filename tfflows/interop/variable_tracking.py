@@ -11,22 +11,22 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from tfflows.saving.probing import (
+from tfflows.interop.dry_runs import (
+    dummy_events,
     first_that_runs,
-    made_up_events,
-    only_looking,
-    unchanged,
+    preserve_state,
+    restore_variables,
     value_of,
 )
-from tfflows.saving.tfp_classes import public_name
-from tfflows.saving.tfp_parts import Part, parts_of
+from tfflows.interop.tfp_classes import public_name
+from tfflows.interop.tfp_parts import Part, parts_of
 
 __all__ = [
     "adopt",
     "adopt_distribution",
     "adopt_used",
     "as_keras_variable",
-    "refuse_frozen",
+    "check_no_keras_variables",
     "state_of",
     "variables_of",
 ]
@@ -83,13 +83,13 @@ def as_keras_variable(variable: tf.Variable, name: str | None = None) -> keras.V
     return shared
 
 
-def refuse_frozen(obj: tfb.Bijector | tfd.Distribution) -> None:
+def check_no_keras_variables(obj: tfb.Bijector | tfd.Distribution) -> None:
     """Raise a TypeError if a keras.Variable is a parameter of a TFP object, which freezes it.
 
     Examples
     --------
     >>> from tensorflow_probability import bijectors as tfb
-    >>> refuse_frozen(tfb.Shift(0.5))
+    >>> check_no_keras_variables(tfb.Shift(0.5))
     """
     for part in parts_of(obj):
         if isinstance(part.value, keras.Variable) and _freezes(part.holder):
@@ -128,7 +128,7 @@ def variables_of(obj: tfb.Bijector | tfd.Distribution) -> list[tf.Variable]:
     >>> [v.name for v in variables_of(tfd.Normal(tf.Variable(0.0, name="loc"), 1.0))]
     ['loc:0']
     """
-    refuse_frozen(obj)
+    check_no_keras_variables(obj)
     return [part.value for part in parts_of(obj) if _is_raw(part.value)]
 
 
@@ -212,7 +212,7 @@ def adopt_distribution(
     """
 
     def run():
-        events = made_up_events((1, *event_shape), distribution.dtype)
+        events = dummy_events((1, *event_shape), distribution.dtype)
         try:
             first_that_runs(distribution.log_prob, events)
         except tf.errors.InvalidArgumentError:
@@ -266,7 +266,7 @@ def adopt_used(
         If a variable is used that cannot become a weight, or one that was made outside the present
         ``tf.distribute`` strategy.
     """
-    refuse_frozen(obj)
+    check_no_keras_variables(obj)
     _check_strategy(part.value for part in parts_of(obj) if isinstance(part.value, tf.Variable))
     made = []
     with _noting(made):
@@ -343,7 +343,7 @@ class _Names:
 
 def _watched(obj: tfb.Bijector | tfd.Distribution, run: Callable[[], object]) -> list[tf.Variable]:
     # This call may make weights, whose draws count.
-    with unchanged(state_of(obj)), tf.GradientTape() as tape:
+    with restore_variables(state_of(obj)), tf.GradientTape() as tape:
         run()
     # A tape lists variables in the order of their creation.
     return list(tape.watched_variables())
@@ -383,7 +383,7 @@ def _watched_again(
         variable.assign(born)
     try:
         state = [*state_of(obj), *(variable for variable, *_ in moved)]
-        with only_looking(state), tf.GradientTape() as tape:
+        with preserve_state(state), tf.GradientTape() as tape:
             run()
             set_for_good = [
                 entry for entry in moved if np.array_equal(value_of(entry[0]), entry[1])

@@ -16,13 +16,11 @@ import tensorflow as tf
 
 from tfflows.conditioners.linear import affine
 
-__all__ = ["MaskedProduct", "best_cut"]
+__all__ = ["BlockMaskedMatmul", "best_cut"]
 
-# Width of a network's narrowest hidden layer from which halves pay (benchmarks/masked_product.py).
-# On two cores, hidden widths of 512: training products 15.9 -> 13.9 ms, density of 10,000 rows 143
-# -> 126 ms; of 256: 4.7 -> 4.1 and 34 -> 35 ms. With 128 the products take 1.9 -> 1.6 ms, but a
-# density 13.2 -> 15.5 ms, and there are twice as many small programs to compile. More than two
-# parts are slower: smaller products run at a lower rate.
+# Width of a network's narrowest hidden layer from which two parts repay twice as many operations;
+# more parts are slower, since smaller products run at a lower rate
+# (`benchmarks/block_masked_matmul.py` measures both).
 _WIDE = 256
 
 
@@ -80,7 +78,7 @@ class _Block:
         return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
 
 
-class MaskedProduct:
+class BlockMaskedMatmul:
     """``x @ (kernel * mask)`` for an x that comes in halves, or whole; so does the result.
 
     The kernel comes in the blocks that are not all zero, of the shapes ``block.shape``.
@@ -106,7 +104,7 @@ class MaskedProduct:
     Examples
     --------
     >>> mask = np.array([[1.0, 1.0], [0.0, 1.0]])
-    >>> product = MaskedProduct(mask, 1, 1)
+    >>> product = BlockMaskedMatmul(mask, 1, 1)
     >>> blocks = product.split(tf.ones([2, 2]))
     >>> [tuple(block.shape) for block in blocks]
     [(1, 1), (1, 1), (1, 1)]

@@ -19,8 +19,8 @@ from tfflows.interop.privates import (
     is_real_nvp_template,
     masks_of,
 )
-from tfflows.saving.tfp_classes import function_name, named_function
-from tfflows.saving.tfp_values import (
+from tfflows.interop.tfp_classes import function_name, named_function
+from tfflows.interop.tfp_values import (
     decode_array,
     decode_value,
     encode_array,

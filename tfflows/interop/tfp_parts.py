@@ -8,8 +8,8 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfflows.saving.tfp_classes import public_name
-from tfflows.saving.tfp_networks import built_variables, is_tfp_network
+from tfflows.interop.tfp_classes import public_name
+from tfflows.interop.tfp_networks import built_variables, is_tfp_network
 
 __all__ = ["Part", "parts_of"]
 

@@ -7,7 +7,7 @@ import tensorflow_probability as tfp
 from keras import saving
 
 from tfflows import conditioners, layers
-from tfflows.layers import Static
+from tfflows.layers import TFPBijector
 
 from .tfb_examples import EXAMPLES, REFUSED
 
@@ -15,7 +15,7 @@ tfb, tfd = tfp.bijectors, tfp.distributions
 
 
 def built(bijector, event_shape, **kwargs):
-    layer = Static(bijector, **kwargs)
+    layer = TFPBijector(bijector, **kwargs)
     layer.build(event_shape)
     return layer
 
@@ -41,14 +41,14 @@ class TestEveryExample:
     def test_those_that_no_flow_can_hold(self):
         made = {
             "AbsoluteValue": lambda: built(tfb.AbsoluteValue(), (2,)),
-            "JointMap": lambda: Static(tfb.JointMap([tfb.Exp()])),
-            "Restructure": lambda: Static(tfb.Restructure({"a": 0, "b": 1})),
-            "ScaleMatvecLinearOperatorBlock": lambda: Static(
+            "JointMap": lambda: TFPBijector(tfb.JointMap([tfb.Exp()])),
+            "Restructure": lambda: TFPBijector(tfb.Restructure({"a": 0, "b": 1})),
+            "ScaleMatvecLinearOperatorBlock": lambda: TFPBijector(
                 tfb.ScaleMatvecLinearOperatorBlock(
                     tf.linalg.LinearOperatorBlockDiag([tf.linalg.LinearOperatorIdentity(2)])
                 )
             ),
-            "Split": lambda: Static(tfb.Split(2)),
+            "Split": lambda: TFPBijector(tfb.Split(2)),
         }
         assert made.keys() == REFUSED.keys()
         for name, make in made.items():
@@ -90,7 +90,7 @@ class TestWeights:
         assert len(built(bijector(), (3,)).trainable_weights) == count
 
     def test_built_while_a_graph_is_traced(self):
-        layer = Static(tfb.MaskedAutoregressiveFlow(tfb.AutoregressiveNetwork(2)))
+        layer = TFPBijector(tfb.MaskedAutoregressiveFlow(tfb.AutoregressiveNetwork(2)))
         first = tf.function(lambda x: layer(x))(tf.ones([3, 2]))
         assert len(layer.trainable_weights) == 2
         np.testing.assert_allclose(layer(tf.ones([3, 2])), first, rtol=1e-6)
@@ -144,15 +144,15 @@ class TestNeverStale:
 class TestErrors:
     @pytest.mark.parametrize("given", [3, layers.Shift(), tfb.Shift, lambda x: x])
     def test_something_else(self, given):
-        with pytest.raises(TypeError, match="Static takes a TFP bijector; got"):
-            Static(given)
+        with pytest.raises(TypeError, match="TFPBijector takes a TFP bijector; got"):
+            TFPBijector(given)
 
     def test_a_permutation_that_is_none(self):
         # Of constants, TFP itself refuses the list; of a variable it does not.
         bad = tfb.Chain([tfb.Exp(), tfb.Permute(tf.Variable([0, 0, 1]))])
         message = r"permutation must contain each of 0\.\.2 once; got \[0, 0, 1\]"
         with pytest.raises(ValueError, match=message):
-            Static(bad)
+            TFPBijector(bad)
         with pytest.raises(ValueError):
             tfb.Permute([0, 0, 1])
 
@@ -184,7 +184,7 @@ class TestErrors:
     )
     def test_events_that_do_not_fit(self, bijector, event_shape, message):
         with pytest.raises(ValueError, match=message):
-            Static(bijector()).build(event_shape)
+            TFPBijector(bijector()).build(event_shape)
 
     @pytest.mark.parametrize(
         "bijector",

@@ -6,7 +6,7 @@ with their halves apart, as wide networks have them: the share of the products t
 milliseconds of a training step's products (forward and backward, compiled by XLA) and of the
 products of a density of 10,000 rows (TensorFlow's own operations), of all layers.
 
-    python benchmarks/masked_product.py
+    python benchmarks/block_masked_matmul.py
 """
 
 import itertools
@@ -19,8 +19,8 @@ import numpy as np
 import tensorflow as tf
 from jobs import JOBS, POINTS
 
-from tfflows.conditioners import masked_product
-from tfflows.conditioners.masked_product import MaskedProduct, best_cut
+from tfflows.conditioners import block_masked_matmul
+from tfflows.conditioners.block_masked_matmul import BlockMaskedMatmul, best_cut
 from tfflows.conditioners.masks import make_masks, resolve_hidden_degrees
 
 
@@ -33,7 +33,7 @@ def products_of(job, cut: bool) -> list:
     pairs = list(itertools.pairwise([degrees, *hidden, tuple(outputs)]))
     cuts = best_cut(pairs) if cut else [None] * (len(masks) + 1)
     return [
-        MaskedProduct(mask, *rows_and_columns, first=k == 0)
+        BlockMaskedMatmul(mask, *rows_and_columns, first=k == 0)
         for k, (mask, rows_and_columns) in enumerate(
             zip(masks, itertools.pairwise(cuts), strict=True)
         )
@@ -102,7 +102,7 @@ def run(job, cut: bool, rounds: int = 8) -> tuple[float, float, float]:
 
 def main() -> None:
     # The width from which networks are cut by themselves is what is to be found out here.
-    masked_product._WIDE = 1
+    block_masked_matmul._WIDE = 1
     print("| job | layers | share of the products | training step, ms | 10k log_prob, ms |")
     print("| --- | --- | --- | --- | --- |")
     for name in ("nsf8", "maf21", "maf63"):

@@ -10,7 +10,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 import tfflows
-from tfflows.layers import Static
+from tfflows.layers import TFPBijector
 from tfflows.models.base_distribution import BaseDistribution
 
 X = np.random.default_rng(0).normal([3.0, -2.0], size=(256, 2)).astype("float32")
@@ -93,7 +93,7 @@ def test_batch_normalization_learns_the_mean_of_the_data():
 def test_building_a_layer_does_not_count():
     bijector = Counting()
     bijector.inverse(tf.constant(X))
-    for layer in (Static(bijector), Static(tfb.Chain([tfb.Exp(), bijector]))):
+    for layer in (TFPBijector(bijector), TFPBijector(tfb.Chain([tfb.Exp(), bijector]))):
         layer.build((2,))
         assert float(bijector.count) == 1
         np.testing.assert_array_equal(bijector.shift, [0.5, 0.5])
@@ -101,7 +101,7 @@ def test_building_a_layer_does_not_count():
 
 
 def test_the_search_for_a_stand_in_draws_nothing():
-    class Unadopted(Static):
+    class Unadopted(TFPBijector):
         """A layer whose weights exist, so that what remains of `build` is the search."""
 
         def _try(self, event_shape):
@@ -132,7 +132,7 @@ def test_what_is_set_when_a_network_is_built_stays_set():
     def shift_and_log_scale(x, **kwargs):
         return network() + tf.zeros_like(x), None
 
-    layer = Static(tfb.MaskedAutoregressiveFlow(shift_and_log_scale))
+    layer = TFPBijector(tfb.MaskedAutoregressiveFlow(shift_and_log_scale))
     layer.build((2,))
     np.testing.assert_array_equal(network.offset, [1.0, 2.0])
     assert float(network.calls) == 0

@@ -11,14 +11,14 @@ import tensorflow_probability as tfp
 import tf_keras
 
 from tfflows import layers
-from tfflows.saving.adoption import (
+from tfflows.interop.tfp_parts import parts_of
+from tfflows.interop.variable_tracking import (
     adopt,
     adopt_distribution,
     as_keras_variable,
-    refuse_frozen,
+    check_no_keras_variables,
     variables_of,
 )
-from tfflows.saving.tfp_parts import parts_of
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 
@@ -90,7 +90,7 @@ class TestSharing:
 
     def test_one_keras_variable_for_one_variable(self):
         given = tf.Variable([1.0, 2.0])
-        first, second = layers.Static(tfb.Shift(given)), layers.Static(tfb.Scale(given))
+        first, second = layers.TFPBijector(tfb.Shift(given)), layers.TFPBijector(tfb.Scale(given))
         for layer in (first, second):
             layer.build((2,))
         assert first.weights[0] is second.weights[0]
@@ -185,7 +185,7 @@ class TestWhatIsFound:
             exit_bijector_fn=tfb.GlowDefaultExitNetwork,
         )
         flags = [v for v in glow.variables if v.dtype == tf.bool]
-        layers.Static(glow).build((4, 4, 2))
+        layers.TFPBijector(glow).build((4, 4, 2))
         assert [bool(v) for v in flags] == [False]
         assert all(np.isfinite(v).all() for v in glow.variables if v.dtype == tf.float32)
 
@@ -219,7 +219,7 @@ class TestErrors:
     def test_a_frozen_keras_variable(self, make, message):
         obj = make(keras.Variable([1.0, 2.0], name="offset"))
         with pytest.raises(TypeError, match=message):
-            refuse_frozen(obj)
+            check_no_keras_variables(obj)
         with pytest.raises(TypeError, match=message):
             variables_of(obj)
 
@@ -242,7 +242,7 @@ class TestErrors:
     def test_regularization_of_a_keras_2_network_is_not_dropped_silently(self):
         made = tfb.AutoregressiveNetwork(params=2, hidden_units=[8], kernel_regularizer="l2")
         with pytest.warns(UserWarning, match="regularization of the Keras 2 network"):
-            layers.Static(tfb.MaskedAutoregressiveFlow(made)).build((2,))
+            layers.TFPBijector(tfb.MaskedAutoregressiveFlow(made)).build((2,))
 
 
 class TestStrategy:

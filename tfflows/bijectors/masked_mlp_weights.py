@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["MaskedStack"]
+__all__ = ["MaskedMLPWeights"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class MaskedStack:
+class MaskedMLPWeights:
     r"""A masked autoregressive network, opened up for those who solve equations with it.
 
     Layer l computes, in columns,
@@ -54,7 +54,8 @@ class MaskedStack:
     Examples
     --------
     >>> import tensorflow as tf
-    >>> stack = MaskedStack([tf.constant([[0.0, 2.0], [0.0, 0.0]])], [None], (1, 2), (), 1, tf.tanh)
+    >>> kernel = tf.constant([[0.0, 2.0], [0.0, 0.0]])
+    >>> stack = MaskedMLPWeights([kernel], [None], (1, 2), (), 1, tf.tanh)
     >>> print(stack(tf.constant([[3.0, 4.0]])).numpy().tolist())
     [[[0.0], [6.0]]]
     """
@@ -94,7 +95,7 @@ class MaskedStack:
         """The kernels and those offsets that are there."""
         return [*self.kernels, *(offset for offset in self.offsets if offset is not None)]
 
-    def with_tensors(self, tensors) -> "MaskedStack":
+    def with_tensors(self, tensors) -> "MaskedMLPWeights":
         """Return the same network with other `tensors`."""
         count = len(self.kernels)
         rest = iter(tensors[count:])
@@ -116,7 +117,7 @@ class MaskedStack:
         """Whether s of `layer` starts from s of two layers before."""
         return self.residual and layer % 2 == 0 and 2 <= layer < len(self.kernels) - 1
 
-    def permuted(self, order) -> "MaskedStack":
+    def permuted(self, order) -> "MaskedMLPWeights":
         """Return the network whose coordinate i is coordinate ``order[i]`` of this one."""
         if list(order) == list(range(len(order))):
             return self

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfflows.bijectors.masked_stack import MaskedStack
-from tfflows.bijectors.sweep import Sweep, put, take
+from tfflows.bijectors.degree_schedule import DegreeSchedule, put, take
+from tfflows.bijectors.masked_mlp_weights import MaskedMLPWeights
 from tfflows.conditioners import AutoregressiveNetwork
 
 NETWORKS = {
@@ -39,7 +39,7 @@ def test_each_unit_is_computed_once_and_after_its_inputs(kind, backward):
     stack = network(kind).stack(context)
     order = np.argsort(stack.input_degrees, kind="stable")
     stack = stack.permuted(order)
-    plan = Sweep(stack, backward)
+    plan = DegreeSchedule(stack, backward)
     steps = [step for first, last in plan.blocks for step in range(first, last)]
     assert steps == list(range(plan.steps))
     used = [np.any(kernel.numpy() != 0, axis=0 if backward else 1) for kernel in stack.kernels[1:]]
@@ -101,10 +101,10 @@ def test_the_parts_of_a_stack_must_fit():
         tf.tanh,
     )
     with pytest.raises(ValueError, match="an offset"):
-        MaskedStack(arguments[0], stack.offsets[:-1], *arguments[2:])
+        MaskedMLPWeights(arguments[0], stack.offsets[:-1], *arguments[2:])
     with pytest.raises(ValueError, match="increasing order"):
         degrees = tuple(layer[::-1] for layer in stack.hidden_degrees)
-        MaskedStack(*arguments[:3], degrees, *arguments[4:])
+        MaskedMLPWeights(*arguments[:3], degrees, *arguments[4:])
 
 
 def test_rows_are_taken_and_put():

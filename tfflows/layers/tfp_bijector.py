@@ -9,13 +9,13 @@ from tensorflow_probability import bijectors as tfb
 
 from tfflows.bijectors.in_range import InRange
 from tfflows.bijectors.permutation import check_permutation
+from tfflows.interop.dry_runs import dummy_events, first_that_runs, preserve_state
+from tfflows.interop.tfp_config import from_config, to_config
+from tfflows.interop.tfp_parts import parts_of
+from tfflows.interop.variable_tracking import adopt_used, check_no_keras_variables, state_of
 from tfflows.layers.base import BijectorLayer
-from tfflows.saving.adoption import adopt_used, refuse_frozen, state_of
-from tfflows.saving.probing import first_that_runs, made_up_events, only_looking
-from tfflows.saving.tfp_config import from_config, to_config
-from tfflows.saving.tfp_parts import parts_of
 
-__all__ = ["Static"]
+__all__ = ["TFPBijector"]
 
 _FAR = (-1e9, -1e3, 1e3, 1e9)
 _NEAR = (0.0, 0.5, 1.0, -0.5)
@@ -24,8 +24,9 @@ _NEAR = (0.0, 0.5, 1.0, -0.5)
 _NETWORKS = (tfb.MaskedAutoregressiveFlow, tfb.RealNVP, tfb.Glow, tfb.FFJORD)
 
 
-@keras.saving.register_keras_serializable(package="tfflows")
-class Static(BijectorLayer):
+# Files know the layer by the name that it had first.
+@keras.saving.register_keras_serializable(package="tfflows", name="Static")
+class TFPBijector(BijectorLayer):
     r"""A TFP bijector as it is, latent to data, whose tf.Variables become weights of the layer.
 
     The weights are the bijector's own variables, not copies: training the layer trains the
@@ -64,7 +65,7 @@ class Static(BijectorLayer):
     --------
     >>> import tensorflow as tf
     >>> from tensorflow_probability import bijectors as tfb
-    >>> layer = Static(tfb.Shift(tf.Variable([0.5, 0.25])))
+    >>> layer = TFPBijector(tfb.Shift(tf.Variable([0.5, 0.25])))
     >>> print(layer(tf.zeros([1, 2])).numpy(), len(layer.trainable_weights))
     [[-0.5  -0.25]] 1
     """
@@ -73,10 +74,10 @@ class Static(BijectorLayer):
         super().__init__(**kwargs)
         if not isinstance(bijector, tfb.Bijector):
             raise TypeError(
-                f"Static takes a TFP bijector; got {type(bijector).__name__}. A tfflows layer "
+                f"TFPBijector takes a TFP bijector; got {type(bijector).__name__}. A tfflows layer "
                 "stands in a flow as it is."
             )
-        refuse_frozen(bijector)
+        check_no_keras_variables(bijector)
         for ndims in (bijector.forward_min_event_ndims, bijector.inverse_min_event_ndims):
             if tf.nest.is_nested(ndims):
                 raise ValueError(
@@ -84,7 +85,7 @@ class Static(BijectorLayer):
                     "use tfb.Blockwise or tfflows.layers.Coupling to treat coordinates apart."
                 )
         _check_permutations(bijector)
-        self._static = bijector
+        self._bijector = bijector
         self._stand_in = None
 
     def build(self, event_shape, context_shape=None):
@@ -93,9 +94,9 @@ class Static(BijectorLayer):
         # A layer may be built while a graph is traced; its variables must outlive the graph. In
         # eager mode the scope would only blind the gradient tape that finds the variables.
         with contextlib.nullcontext() if tf.executing_eagerly() else tf.init_scope():
-            adopt_used(self, self._static, lambda: self._try(event_shape), what="the bijector")
+            adopt_used(self, self._bijector, lambda: self._try(event_shape), what="the bijector")
             # Far points must not count in the statistics of a bijector that keeps some.
-            with only_looking([*state_of(self._static), *self.variables]):
+            with preserve_state([*state_of(self._bijector), *self.variables]):
                 self._stand_in = self._find_stand_in(event_shape)
         self.event_shape = event_shape
         self._latent_shape = self.latent_shape(event_shape)
@@ -104,8 +105,8 @@ class Static(BijectorLayer):
     def bijector(self, context=None) -> tfb.Bijector:
         """Return the bijector given at construction, made safe outside its range if it has one."""
         if self._stand_in is None:
-            return self._static
-        return InRange(self._static, self._stand_in, self._latent_shape)
+            return self._bijector
+        return InRange(self._bijector, self._stand_in, self._latent_shape)
 
     @property
     def bounded(self) -> bool:
@@ -120,7 +121,7 @@ class Static(BijectorLayer):
         ValueError
             If the bijector does not take such events.
         """
-        return self._shape_through(self._static.inverse_event_shape, event_shape)
+        return self._shape_through(self._bijector.inverse_event_shape, event_shape)
 
     def data_shape(self, latent_shape: tuple) -> tuple:
         """Return the event shape on the data side for events of `latent_shape` on the latent side.
@@ -130,27 +131,27 @@ class Static(BijectorLayer):
         ValueError
             If the bijector does not take such events.
         """
-        return self._shape_through(self._static.forward_event_shape, latent_shape)
+        return self._shape_through(self._bijector.forward_event_shape, latent_shape)
 
     def get_config(self) -> dict:
         """Return the constructor's arguments."""
-        return {**super().get_config(), "bijector": to_config(self._static)}
+        return {**super().get_config(), "bijector": to_config(self._bijector)}
 
     @classmethod
-    def from_config(cls, config: dict) -> "Static":
+    def from_config(cls, config: dict) -> "TFPBijector":
         """Build the layer from `get_config`'s answer."""
         return cls(**{**config, "bijector": from_config(config["bijector"])})
 
     def _find_stand_in(self, event_shape: tuple) -> float | None:
         """Return a latent number whose image is in the range, or None if every event is."""
-        if any(isinstance(part.value, _NETWORKS) for part in parts_of(self._static)):
+        if any(isinstance(part.value, _NETWORKS) for part in parts_of(self._bijector)):
             return None
         dtype = tf.as_dtype(self.variable_dtype)
 
         def answers(y):
             y = tf.identity(y)
-            log_det = self._static.inverse_log_det_jacobian(y, event_ndims=len(event_shape))
-            return np.append(self._static.inverse(y), log_det)
+            log_det = self._bijector.inverse_log_det_jacobian(y, event_ndims=len(event_shape))
+            return np.append(self._bijector.inverse(y), log_det)
 
         def filled(shape, number):
             return tf.fill((1, *shape), tf.constant(number, dtype))
@@ -160,7 +161,7 @@ class Static(BijectorLayer):
             if not any(np.isnan(answers(filled(event_shape, far))).any() for far in _FAR):
                 return None
             for number in _NEAR:
-                image = self._static.forward(filled(latent_shape, number))
+                image = self._bijector.forward(filled(latent_shape, number))
                 if np.isfinite(image).all() and np.isfinite(answers(image)).all():
                     return number
         except (tf.errors.InvalidArgumentError, ValueError, NotImplementedError):
@@ -179,22 +180,22 @@ class Static(BijectorLayer):
 
     def _misfit(self, shape, reason) -> ValueError:
         return ValueError(
-            f"the bijector {self._static.name!r} does not take events of shape {shape}: {reason}"
+            f"the bijector {self._bijector.name!r} does not take events of shape {shape}: {reason}"
         )
 
     def _try(self, event_shape: tuple) -> None:
         rank = len(event_shape)
-        least = int(self._static.inverse_min_event_ndims)
+        least = int(self._bijector.inverse_min_event_ndims)
         if rank < least:
             raise self._misfit(event_shape, f"it needs events of rank {least} or more.")
         latent_shape = self.latent_shape(event_shape)
 
         def answer(y):
-            x = self._static.inverse(y)
-            return x, self._static.inverse_log_det_jacobian(y, event_ndims=rank)
+            x = self._bijector.inverse(y)
+            return x, self._bijector.inverse_log_det_jacobian(y, event_ndims=rank)
 
         dtype = tf.as_dtype(self.variable_dtype)
-        events = made_up_events((1, *event_shape), dtype, self._static)
+        events = dummy_events((1, *event_shape), dtype, self._bijector)
         try:
             try:
                 x, log_det = first_that_runs(answer, events)
@@ -207,8 +208,9 @@ class Static(BijectorLayer):
         except (ValueError, TypeError, KeyError) as error:
             if "conditional_input" in str(error):
                 raise ValueError(
-                    f"the bijector {self._static.name!r} wants a conditional_input, and Static "
-                    "passes no context on; use tfflows.layers.MaskedAutoregressive or Coupling."
+                    f"the bijector {self._bijector.name!r} wants a conditional_input, and "
+                    "TFPBijector passes no context on; use tfflows.layers.MaskedAutoregressive or "
+                    "Coupling."
                 ) from error
             raise self._misfit(event_shape, error) from error
         if isinstance(x, tuple | list):

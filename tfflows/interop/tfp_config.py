@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfflows.saving.tfp_classes import (
+from tfflows.interop.tfp_classes import (
     function_name,
     is_keras_registered,
     missing_parameters,
@@ -20,8 +20,8 @@ from tfflows.saving.tfp_classes import (
     public_class,
     public_name,
 )
-from tfflows.saving.tfp_networks import decode_network, encode_network, is_tfp_network
-from tfflows.saving.tfp_values import (
+from tfflows.interop.tfp_networks import decode_network, encode_network, is_tfp_network
+from tfflows.interop.tfp_values import (
     decode_array,
     decode_value,
     encode_array,

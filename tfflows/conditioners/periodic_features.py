@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfflows.conditioners.linear import merge_event
 
-__all__ = ["circumference", "cosine_and_sine"]
+__all__ = ["circumference", "periodic_features"]
 
 
 def circumference(period: float | None) -> float | None:
@@ -21,7 +21,7 @@ def circumference(period: float | None) -> float | None:
     return float(period)
 
 
-def cosine_and_sine(x: tf.Tensor, period: float) -> tf.Tensor:
+def periodic_features(x: tf.Tensor, period: float) -> tf.Tensor:
     """Return the cosine and the sine of the angle of each coordinate, side by side.
 
     Parameters
@@ -39,7 +39,7 @@ def cosine_and_sine(x: tf.Tensor, period: float) -> tf.Tensor:
     Examples
     --------
     >>> import tensorflow as tf
-    >>> print(cosine_and_sine(tf.constant([0.0, 90.0, 450.0]), 360.0).numpy().round(3) + 0.0)
+    >>> print(periodic_features(tf.constant([0.0, 90.0, 450.0]), 360.0).numpy().round(3) + 0.0)
     [1. 0. 0. 1. 0. 1.]
     """
     angle = x * (2.0 * math.pi / period)

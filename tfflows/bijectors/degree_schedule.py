@@ -17,9 +17,9 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfflows.bijectors.masked_stack import MaskedStack, multiply
+from tfflows.bijectors.masked_mlp_weights import MaskedMLPWeights, multiply
 
-__all__ = ["Stage", "Sweep"]
+__all__ = ["DegreeSchedule", "Stage"]
 
 # Up to so many steps need no loop; longer sweeps have blocks of about so many steps, but not more
 # blocks than that, because each is compiled by itself.
@@ -48,12 +48,12 @@ class Stage(NamedTuple):
     kept: int = 1
 
 
-class Sweep:
+class DegreeSchedule:
     """A plan of the steps in which the units of a masked network can be computed.
 
     Parameters
     ----------
-    stack : MaskedStack
+    stack : MaskedMLPWeights
         The network, its coordinates in increasing degree.
     backward : bool
         False: step t computes the hidden units of degree t, layers from the input to the output,
@@ -63,12 +63,12 @@ class Sweep:
     Examples
     --------
     >>> kernels = [tf.zeros([3, 4]), tf.zeros([4, 3])]
-    >>> stack = MaskedStack(kernels, [None] * 2, (1, 2, 3), ((1, 1, 2, 2),), 1, tf.tanh)
-    >>> [stage.stops.tolist() for stage in Sweep(stack).stages]
+    >>> stack = MaskedMLPWeights(kernels, [None] * 2, (1, 2, 3), ((1, 1, 2, 2),), 1, tf.tanh)
+    >>> [stage.stops.tolist() for stage in DegreeSchedule(stack).stages]
     [[0, 2, 4], [1, 2, 3]]
     """
 
-    def __init__(self, stack: MaskedStack, backward: bool = False):
+    def __init__(self, stack: MaskedMLPWeights, backward: bool = False):
         self.backward = backward
         groups, sizes = stack.groups, (stack.parameter_size, stack.feature_size)
         hidden = stack.hidden_degrees[::-1] if backward else stack.hidden_degrees
@@ -135,7 +135,7 @@ class Sweep:
 class _Run:
     """A sweep on its way: the values that are known, in parts."""
 
-    def __init__(self, plan: Sweep, kernels, finish, carries, like):
+    def __init__(self, plan: DegreeSchedule, kernels, finish, carries, like):
         self.plan, self.kernels, self.finish, self.like = plan, kernels, finish, like
         self.known = [[] for _ in plan.stages]
         self.carries = [[] for _ in range(carries)]

@@ -96,7 +96,7 @@ def test_every_structure(structure, conditional):
 @pytest.mark.parametrize("degrees", ["random", "skewed"])
 def test_unequal_degrees(degrees):
     """Steps with many units, with one, and with none."""
-    from tfflows.bijectors.incremental import by_passes, solve
+    from tfflows.bijectors.sequential_inverse import by_passes, sequential_inverse
     from tfflows.conditioners import AutoregressiveNetwork
 
     if degrees == "skewed":
@@ -113,7 +113,7 @@ def test_unequal_degrees(degrees):
         return scalar.forward(z), scalar.forward_log_det_jacobian(z, event_ndims=1)
 
     expected = by_passes(refine, z, passes=9)
-    for function in (solve, tf.function(solve, autograph=False)):
+    for function in (sequential_inverse, tf.function(sequential_inverse, autograph=False)):
         assert_same(function(stack, family, z), expected, 1e-12)
 
 

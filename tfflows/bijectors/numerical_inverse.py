@@ -10,14 +10,14 @@ from tfflows.bijectors.base import Bijector
 from tfflows.bijectors.root_search import solve_increasing
 
 __all__ = [
-    "Implicit",
+    "NumericalInverse",
+    "linear_tails",
+    "min_slope_mix",
     "spread_over",
-    "tilt",
-    "with_straight_tails",
 ]
 
 
-class Implicit(Bijector):
+class NumericalInverse(Bijector):
     r"""A scalar bijector whose map from data to latent is given; the other one is found by search.
 
     A subclass implements ``_direct(y, *parameters)``, which returns the latent values and the
@@ -38,7 +38,7 @@ class Implicit(Bijector):
     Examples
     --------
     >>> import tensorflow as tf
-    >>> class Cubic(Implicit):
+    >>> class Cubic(NumericalInverse):
     ...     def _direct(self, y, raw):
     ...         a = tf.exp(raw[..., 0])
     ...         return a * y + y**3, tf.math.log(a + 3.0 * y**2)
@@ -91,7 +91,7 @@ def spread_over(values, raw):
     return tf.ensure_shape(tf.broadcast_to(values, shape), static)
 
 
-def tilt(z, log_slope, x, min_slope: float):
+def min_slope_mix(z, log_slope, x, min_slope: float):
     r"""Keep an increasing map from becoming flat: :math:`(1 - \mu) z(x) + \mu x`.
 
     Parameters
@@ -111,7 +111,7 @@ def tilt(z, log_slope, x, min_slope: float):
     Examples
     --------
     >>> import tensorflow as tf
-    >>> z, log_slope = tilt(tf.constant(0.0), tf.constant(-1e9), tf.constant(2.0), 0.5)
+    >>> z, log_slope = min_slope_mix(tf.constant(0.0), tf.constant(-1e9), tf.constant(2.0), 0.5)
     >>> print(z.numpy(), tf.exp(log_slope).numpy())
     1.0 0.5
     """
@@ -122,7 +122,7 @@ def tilt(z, log_slope, x, min_slope: float):
     return (1.0 - min_slope) * z + min_slope * x, tfp.math.log_add_exp(log_slope, floor)
 
 
-def with_straight_tails(function: Callable, x, bound: float):
+def linear_tails(function: Callable, x, bound: float):
     """Continue a map by straight lines outside ``[-bound, bound]``, with the slopes at the ends.
 
     Parameters
@@ -142,7 +142,7 @@ def with_straight_tails(function: Callable, x, bound: float):
     Examples
     --------
     >>> import tensorflow as tf
-    >>> z, _ = with_straight_tails(lambda x: (tf.exp(x), x), tf.constant([0.0, 3.0]), bound=1.0)
+    >>> z, _ = linear_tails(lambda x: (tf.exp(x), x), tf.constant([0.0, 3.0]), bound=1.0)
     >>> print(z.numpy().round(3))
     [1.    8.155]
     """

@@ -3,15 +3,15 @@
 import keras
 import tensorflow as tf
 
-__all__ = ["Mode"]
+__all__ = ["TrainingFlag"]
 
 
-class Mode(keras.layers.Layer):
+class TrainingFlag(keras.layers.Layer):
     """A layer without weights that tells whether training is on: Keras resolves the argument.
 
     Examples
     --------
-    >>> mode = Mode()
+    >>> mode = TrainingFlag()
     >>> bool(mode(tf.zeros([]))), bool(mode(tf.zeros([]), training=True))
     (False, True)
     """

@@ -1,6 +1,6 @@
 r"""Latent to data through a masked network, for the price of about one pass, with exact gradients.
 
-Two sweeps do it (see `tfflows.bijectors.sweep`). The first finds
+Two sweeps do it (see `tfflows.bijectors.degree_schedule`). The first finds
 :math:`x_i = f(z_i; \theta_i(x_{<i}))` coordinate after coordinate. The second runs through the
 transposed network and solves, from the last coordinate to the first, the triangular system
 
@@ -17,10 +17,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfflows.bijectors.masked_stack import MaskedStack, add_offset
-from tfflows.bijectors.sweep import Sweep, take
+from tfflows.bijectors.degree_schedule import DegreeSchedule, take
+from tfflows.bijectors.masked_mlp_weights import MaskedMLPWeights, add_offset
 
-__all__ = ["by_passes", "solve"]
+__all__ = ["by_passes", "sequential_inverse"]
 
 
 def by_passes(refine: Callable, latent, passes: int):
@@ -50,8 +50,8 @@ def by_passes(refine: Callable, latent, passes: int):
     return refine(known)
 
 
-def solve(
-    stack: MaskedStack, univariate: Callable, latent, weights: Sequence = ()
+def sequential_inverse(
+    stack: MaskedMLPWeights, univariate: Callable, latent, weights: Sequence = ()
 ) -> tuple[tf.Tensor, tf.Tensor]:
     r"""Map latent points to data through a masked network.
 
@@ -61,7 +61,7 @@ def solve(
 
     Parameters
     ----------
-    stack : MaskedStack
+    stack : MaskedMLPWeights
         The network.
     univariate : callable
         Maps raw parameters ``[..., k, P]``, for any number k of coordinates, and the `weights` to a
@@ -83,8 +83,10 @@ def solve(
     --------
     >>> import tensorflow as tf
     >>> from tensorflow_probability import bijectors as tfb
-    >>> stack = MaskedStack([tf.constant([[0.0, 2.0], [0.0, 0.0]])], [None], (1, 2), (), 1, tf.tanh)
-    >>> x, log_det = solve(stack, lambda raw: tfb.Shift(raw[..., 0]), tf.constant([[3.0, 1.0]]))
+    >>> kernel = tf.constant([[0.0, 2.0], [0.0, 0.0]])
+    >>> stack = MaskedMLPWeights([kernel], [None], (1, 2), (), 1, tf.tanh)
+    >>> z = tf.constant([[3.0, 1.0]])
+    >>> x, log_det = sequential_inverse(stack, lambda raw: tfb.Shift(raw[..., 0]), z)
     >>> print(x.numpy(), log_det.numpy())
     [[3. 7.]] [0.]
     """
@@ -200,7 +202,7 @@ def _forward(stack, univariate, latent):
     # Whether the network takes x as it is.
     seen = compute == dtype and stack.features is None
     kernels = [tf.transpose(tf.cast(kernel, dtype)) for kernel in stack.kernels]
-    values, carries = Sweep(stack).run(kernels, finish, 1 if seen else 2, latent)
+    values, carries = DegreeSchedule(stack).run(kernels, finish, 1 if seen else 2, latent)
     return _columns(values[-1] if seen else carries[1], place), tf.reduce_sum(carries[0], 0)
 
 
@@ -241,7 +243,7 @@ def _backward(stack, univariate, weights, x_gradient, log_det_gradient, x, laten
         return value + take(log_dets_by[0], start * size, count * size), [total]
 
     kernels = [tf.cast(kernel, dtype) for kernel in reversed(stack.kernels)]
-    values, (total,) = Sweep(stack, backward=True).run(kernels, finish, 1, latent)
+    values, (total,) = DegreeSchedule(stack, backward=True).run(kernels, finish, 1, latent)
     gradients = tape.gradient(
         products,
         stack.tensors,
