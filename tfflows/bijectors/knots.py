@@ -64,9 +64,8 @@ def aligned(raw: tf.Tensor, value: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, Cal
 
     Of few coordinates at a time little can be computed at once; of rows that are neighbours in
     memory, a whole vector. XLA, which knows all shapes, has the product before write its result
-    that way, and that of the gradient read it so: a step of a spline flow takes 2.8 instead of 2.9
-    ms. Graphs of an unknown number
-    of rows, eager calls and fewer rows than coordinates keep their order: where no compiler sees
+    that way, and that of the gradient read it so. Graphs of an unknown number of rows,
+    eager calls and fewer rows than coordinates keep their order: where no compiler sees
     through the transpositions, these take more time than they save.
 
     Parameters
