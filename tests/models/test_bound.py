@@ -61,6 +61,15 @@ def test_what_a_bound_has_not_is_explained(flow, context, ask, message):
         ask(flow, context)
 
 
+def test_a_check_leaves_out_what_only_densities_have(flow, context):
+    report = flow.check(X, context=context, seed=0)
+    lines = {line.name: line for line in report}
+    left_out = ["round_trip", "round_trip_latent", "log_det", "integral", "latent_marginals"]
+    assert not any(lines[name].applies for name in left_out)
+    assert "lower bound" in lines["integral"].reason
+    assert lines["finite"].applies and lines["adapted"].applies and lines["marginals"].applies
+
+
 def test_draws_are_those_of_their_seeds(flow, context):
     seeds = [tfflows.random.fold_in([0, 9], s) for s in range(6)]
     each = np.stack([flow.log_prob(X, context, seed=seed) for seed in seeds])

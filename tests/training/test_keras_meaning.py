@@ -276,19 +276,22 @@ def test_only_callbacks_that_act_on_batches_see_single_ones():
         keras.callbacks.TerminateOnNaN(),
         keras.callbacks.EarlyStopping(),
         keras.callbacks.LambdaCallback(on_epoch_end=print),
+        keras.callbacks.TensorBoard("kept"),
     ]
     on_object = keras.callbacks.Callback()
     on_object.on_train_batch_end = lambda batch, logs=None: None
     acting = [
         keras.callbacks.ModelCheckpoint("kept.keras", save_freq=3),
         keras.callbacks.BackupAndRestore("kept", save_freq=3),
+        keras.callbacks.TensorBoard("kept", update_freq="batch"),
+        keras.callbacks.TensorBoard("kept", profile_batch=2),
         OwnCheckpoint("kept.keras"),
         keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None),
         OwnLambda(on_train_batch_begin=lambda batch, logs: None),
         on_object,
         Hook(),
     ]
-    assert [has_batch_hooks(callback) for callback in [*idle, *acting]] == [False] * 5 + [True] * 7
+    assert [has_batch_hooks(callback) for callback in [*idle, *acting]] == [False] * 6 + [True] * 9
 
 
 def test_counted_steps_of_evaluation_are_batches_of_the_usual_size(table):

@@ -68,6 +68,11 @@ class CheckInputs:
         return tf.constant(self.x[chosen]), context
 
     @property
+    def why_no_latent(self) -> str:
+        """Why there are no latent points that belong to the rows one by one, if there are none."""
+        return "the model has no latent space" if self.model.exact else "its layers draw latents"
+
+    @property
     def flat(self) -> np.ndarray:
         """The rows as vectors, float64."""
         return self.x.reshape(len(self.x), -1).astype(np.float64)

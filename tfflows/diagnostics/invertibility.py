@@ -19,7 +19,7 @@ def round_trip(inputs) -> CheckResult:
     """Compare data with what comes back from latent space."""
     good = "data → latent → data: largest error, in standard deviations of the coordinate"
     if inputs.decomposition.base is None:
-        return CheckResult.skipped("round_trip", good, "the model has no latent space")
+        return CheckResult.skipped("round_trip", good, inputs.why_no_latent)
     x, context = inputs.tensors(inputs.some(_ROWS, "round_trip"))
     forward = functools.partial(inputs.decomposition.forward, context=context)
     z = inputs.decomposition.inverse(x, context)
@@ -32,7 +32,7 @@ def round_trip_latent(inputs) -> CheckResult:
     good = "latent → data → latent: largest error, in units of the base"
     name = "round_trip_latent"
     if inputs.decomposition.base is None:
-        return CheckResult.skipped(name, good, "the model has no latent space")
+        return CheckResult.skipped(name, good, inputs.why_no_latent)
     _, context = inputs.tensors(inputs.some(_ROWS, name))
     seed = int(inputs.random(name).integers(2**31 - 1))
     z = inputs.decomposition.base.sample(min(_ROWS, len(inputs.x)), seed=(0, seed))
@@ -105,7 +105,7 @@ def log_det(inputs) -> CheckResult:
     good = "log-determinant against automatic differentiation: largest difference, in nats"
     decomposition = inputs.decomposition
     if decomposition.base is None:
-        return CheckResult.skipped(name, good, "the model has no latent space")
+        return CheckResult.skipped(name, good, inputs.why_no_latent)
     if int(np.prod(decomposition.latent_shape)) != inputs.model.event_size:
         return CheckResult.skipped(name, good, "latent points and events have different sizes")
     if inputs.model.event_size > _LARGEST:

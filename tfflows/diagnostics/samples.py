@@ -25,7 +25,7 @@ def latent_marginals(inputs) -> CheckResult:
     name = "latent_marginals"
     good = "Kolmogorov distance of a latent coordinate from that of the base: largest"
     if inputs.decomposition.base is None:
-        return CheckResult.skipped(name, good, "the model has no latent space")
+        return CheckResult.skipped(name, good, inputs.why_no_latent)
     if len(inputs.x) < _FEWEST:
         return CheckResult.skipped(name, good, _NO_ROWS)
     base = _base_draws(inputs, len(inputs.x), name)
@@ -67,7 +67,7 @@ def latent_joint(inputs) -> CheckResult:
     name = "latent_joint"
     good = "energy distance of latent points from the base, 0 (equal) to 1"
     if inputs.decomposition.base is None:
-        return CheckResult.skipped(name, good, "the model has no latent space")
+        return CheckResult.skipped(name, good, inputs.why_no_latent)
     if len(inputs.x) < _FEWEST:
         return CheckResult.skipped(name, good, _NO_ROWS)
     points = inputs.latent[inputs.some(_ENERGY_ROWS, name)]

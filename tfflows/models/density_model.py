@@ -790,7 +790,7 @@ validation_batch_size, validation_freq
 
         Returns
         -------
-        Level
+        ConformalRegion
             ``contains(x)`` says whether events lie in the region, ``p_value(x)`` how unusual they
             are.
 

@@ -517,8 +517,11 @@ class Flow(DensityModel):
         return ""
 
     def components(self) -> list:
-        """Return the layers, the first nearest the data, and the base distribution."""
-        return [*self.bijector_layers, self.base.distribution]
+        """Return the layers, the first nearest the data, and the base distribution.
+
+        Empty if a layer is no bijection, so that latent points do not belong to events one by one.
+        """
+        return [*self.bijector_layers, self.base.distribution] if self._bijective else []
 
     def explain(self, x, context=None):
         """Take log densities apart; see `DensityModel.explain`. A bound has no such terms."""
