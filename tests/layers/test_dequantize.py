@@ -22,7 +22,8 @@ def affine(**kwargs):
 
 
 def noise(context_shape=2, event_shape=2, **kwargs):
-    return tfflows.Flow([tfb.Sigmoid(), affine()], event_shape, context_shape, **kwargs)
+    layer = affine(dtype=kwargs.get("dtype"))
+    return tfflows.Flow([tfb.Sigmoid(), layer], event_shape, context_shape, **kwargs)
 
 
 def flow(of="uniform", context_shape=None, **kwargs):
@@ -66,10 +67,10 @@ def test_the_bound_lies_above_the_exact_loss_and_nears_it_with_draws(of):
         return -np.sum(TABLE.reshape(-1) * np.mean(np.reshape(found, [16, draws]), 1))
 
     entropy = -np.sum(TABLE * np.log(TABLE))
-    one, many = bound(1, 2000), bound(200, 20)
+    one, many = bound(1, 2000), bound(200, 100)
     assert entropy < exact < many + 2e-3 < one
     assert abs(many - exact) < 5e-3
-    assert one < entropy + 0.15
+    assert one < entropy + 0.2
     # Of one step in training the loss is this bound.
     assert abs(model.evaluate(rows(4000), verbose=0) - one) < 0.05
 
@@ -115,10 +116,9 @@ class TestDraws:
         assert np.abs(program(x, tf.constant([5, 7]))[0] - expected[0]).max() > 0.1
 
     def test_layers_draw_by_their_place(self):
-        first, second = layers.Dequantize(), layers.Dequantize()
-        model = tfflows.Flow([tfb.Identity(), first, tfb.Scale(8.0), second, tfb.Identity()], 2)
-        u = model.inverse(CELLS, seed=(0, 4)).numpy() - np.floor(CELLS / 8)
-        expected = tfflows.random.uniform([16, 2], tfflows.random.fold_in([0, 4], 3))
+        model = tfflows.Flow([tfb.Permute([1, 0]), layers.Dequantize(), tfb.Scale(8.0)], 2)
+        u = 8.0 * model.inverse(CELLS, seed=(0, 4)) - CELLS[:, ::-1]
+        expected = tfflows.random.uniform([16, 2], tfflows.random.fold_in([0, 4], 1))
         np.testing.assert_allclose(u, expected, atol=1e-5)
 
     def test_without_a_seed_every_call_is_the_same(self, moved):

@@ -78,7 +78,7 @@ def prepare(model, operation: Operation, x, context, batch_size: int | None = No
         *_present(None if context is None else tf.TensorSpec([None, *context_shape], dtype)),
         *_present(None if seed is None else tf.TensorSpec([3], tf.int32)),
     ]
-    program = functools.partial(_program, model.programs, operation, signature)
+    program = functools.partial(_program, model.programs, operation, signature, context is None)
     if operation.xla and (batch_size is None or batch_size >= ROWS):
         made = _with_fallback(model.programs, program(xla=True), program)
     else:
@@ -119,7 +119,7 @@ def draw(model, operation: Operation, sample_shape, seed, context):
     if context is not None:
         inner = list(model.context_shape)
         signature.append(tf.TensorSpec([None] * (len(context.shape) - len(inner)) + inner, dtype))
-    program = functools.partial(_program, model.programs, operation, signature)
+    program = functools.partial(_program, model.programs, operation, signature, context is None)
     made = program()
     if operation.xla:
         made = _with_fallback(model.programs, program(xla=True), program)
@@ -127,11 +127,13 @@ def draw(model, operation: Operation, sample_shape, seed, context):
     return tf.nest.map_structure(lambda part: _unfold(part, shape), drawn)
 
 
-def _program(programs, operation, signature, xla: bool = False, halves: bool = False):
+def _program(programs, operation, signature, alone: bool, xla: bool = False, halves: bool = False):
     function = operation.function
-    if operation.draws and len(signature) == 2:
-        # There is no context between rows and seed, and a signature has no room for None.
+    # A signature has no room for the context that is not there.
+    if alone and operation.draws:
         function = functools.partial(_without_context, function)
+    elif alone:
+        function = functools.partial(function, context=None)
     if xla:
         function = functools.partial(function, xla=True)
         return programs.get(f"{operation.name}, xla", function, signature)
