@@ -13,6 +13,7 @@ from tfflows import (
     conditioners,
     datasets,
     distributions,
+    flows,
     layers,
     losses,
     metrics,
@@ -22,26 +23,7 @@ from tfflows import (
     univariates,
 )
 from tfflows.diagnostics import doctor
-from tfflows.flows import (
-    BNAF,
-    BPF,
-    GF,
-    IAF,
-    MAF,
-    NAF,
-    NICE,
-    NSF,
-    SOSPF,
-    UNAF,
-    AutoregressiveFlow,
-    CircularNSF,
-    CouplingFlow,
-    CouplingNSF,
-    FlowPlusPlus,
-    LinearRationalNSF,
-    RealNVP,
-    SinhArcsinhNormal,
-)
+from tfflows.flows import *  # noqa: F403
 from tfflows.models import DensityModel, DistributionModel, Flow
 from tfflows.saving.files import load
 from tfflows.saving.versions import installed
@@ -50,27 +32,9 @@ __version__ = installed()
 
 
 __all__ = [
-    "BNAF",
-    "BPF",
-    "GF",
-    "IAF",
-    "MAF",
-    "NAF",
-    "NICE",
-    "NSF",
-    "SOSPF",
-    "UNAF",
-    "AutoregressiveFlow",
-    "CircularNSF",
-    "CouplingFlow",
-    "CouplingNSF",
     "DensityModel",
     "DistributionModel",
     "Flow",
-    "FlowPlusPlus",
-    "LinearRationalNSF",
-    "RealNVP",
-    "SinhArcsinhNormal",
     "bijectors",
     "conditioners",
     "datasets",
@@ -85,3 +49,4 @@ __all__ = [
     "random",
     "univariates",
 ]
+__all__ += flows.__all__
