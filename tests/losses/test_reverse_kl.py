@@ -129,7 +129,24 @@ def test_metrics_of_the_density_are_those_of_validation_data():
     assert flow.evaluate(x, verbose=0) == flow.evaluate(x, verbose=0)
 
 
+def test_evaluation_without_events_reports_the_loss_alone():
+    flow = shift(metrics=[metrics.NegativeLogLikelihood()])
+    history = flow.fit(steps_per_epoch=2, validation_data=(None,), verbose=0).history
+    assert history.keys() == {"loss", "val_loss"}
+    assert flow.evaluate(verbose=0) == history["val_loss"][0]
+
+
 class TestMisuse:
+    @pytest.mark.parametrize("mode", MODES)
+    def test_weights_of_rows_that_the_loss_does_not_see(self, mode):
+        x = np.random.default_rng(0).normal(size=(64, 2)).astype("float32")
+        with pytest.raises(ValueError, match="sample_weight"):
+            shift(**MODES[mode]).fit(x, sample_weight=np.ones(64), verbose=0)
+
+    def test_a_split_of_nothing(self):
+        with pytest.raises(ValueError, match="validation_split needs events"):
+            shift().fit(steps_per_epoch=2, validation_split=0.1, verbose=0)
+
     def test_weights_without_data(self):
         with pytest.raises(ValueError, match="sample_weight weighs rows of x"):
             shift().fit(steps_per_epoch=2, sample_weight=np.ones(3), verbose=0)

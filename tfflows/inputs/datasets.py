@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import operator
 import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from tfflows.inputs import validation
 
 __all__ = [
     "Batches",
+    "assert_weights_of",
     "collect",
     "first_batch",
     "is_dataset",
@@ -82,7 +84,9 @@ def open_batches(model, x) -> Batches:
     first = next(_of_loader(x), None)
     if first is None:
         raise ValueError("the dataset is empty.")
-    return Batches(_checked(model, _of_python(first, lambda: _of_loader(x))), len(x))
+    count = operator.length_hint(x, -1)  # -1 for a loader that does not know
+    dataset = _checked(model, _of_python(first, lambda: _of_loader(x)))
+    return Batches(dataset, count if count >= 0 else None)
 
 
 def _of_python(first, open_again) -> tf.data.Dataset:
@@ -104,15 +108,21 @@ def _of_loader(loader) -> Iterator:
 
 def _of_pydataset(model, pydataset) -> Batches:
     count = pydataset.num_batches
+    if count == 0:
+        raise ValueError("the dataset is empty.")
 
     def get(index):
         return _as_arrays(_checked_batch(pydataset[int(index)], int(index)))
 
-    signature = [tf.TensorSpec([None] * p.ndim, p.dtype) for p in get(0)]
-    shapes = [[None, *p.shape[1:]] if p.ndim else [] for p in get(0)]
+    first = get(0)
 
     def fetch(index):
-        parts = tf.numpy_function(get, [index], [spec.dtype for spec in signature])
+        parts = tf.numpy_function(
+            lambda i: [p.astype(f.dtype) for p, f in zip(get(i), first, strict=True)],
+            [index],
+            [f.dtype for f in first],
+        )
+        shapes = [[None, *f.shape[1:]] if f.ndim else [] for f in first]
         return tuple(tf.ensure_shape(p, shape) for p, shape in zip(parts, shapes, strict=True))
 
     numbers = tf.data.Dataset.range(tf.int64.max if count is None else count)
@@ -166,7 +176,7 @@ def _checked(model, dataset: tf.data.Dataset) -> tf.data.Dataset:
 
     def check(number, element):
         element = element if isinstance(element, tuple) else (element,)
-        x = tf.cast(element[0], dtype)
+        x = _with_event_shape(tf.cast(element[0], dtype), model.event_shape, number)
         checks = [_assert_finite(x, "x", number)]
         out = [x]
         if model.context_shape is None:
@@ -211,18 +221,20 @@ def collect(batches: Batches, limit: int) -> tuple:
     )
 
 
-def first_batch(batches: Batches) -> tuple:
+def first_batch(x, batches: Batches) -> tuple:
     """Return the first batch as arrays ``(x, context, sample_weight)``.
 
     Raises
     ------
     ValueError
-        If the batches cannot be gone through again, or there are none.
+        If `x`, of which the batches are, may give others when it is opened again, or there are
+        none.
     """
-    if not batches.reopens:
+    if not isinstance(x, tf.data.Dataset):
         raise ValueError(
-            "a run that goes on after an interruption must open its data again, and a generator "
-            "may give other batches then; give fit arrays or a tf.data.Dataset."
+            "a run that goes on after an interruption must open its data again, and a "
+            f"{type(x).__name__} may give other batches then; give fit arrays or a "
+            "tf.data.Dataset."
         )
     for batch in batches.dataset.take(1):
         return tuple(None if part is None else np.asarray(part) for part in unpack(batch))
@@ -253,6 +265,22 @@ _TARGETS = (
     "the second entry of the dataset is not zero, but a density has no targets. To model p(x | y), "
     "build the model with context_shape=... and yield (x, context)."
 )
+
+
+def _with_event_shape(x, event_shape, number):
+    """Return events whose shape, where the dataset does not tell it, is looked at."""
+    if x.shape[1:].is_fully_defined():
+        return x
+    text = f"{_MARK}this flow models events of shape {event_shape}; the dataset yields others in "
+    shape = tf.shape(x)
+    fits = tf.reduce_all(
+        tf.equal(shape[1:], event_shape)
+        if x.shape.rank
+        else tf.equal(tf.concat([[tf.rank(x)], shape[1:]], 0), [len(event_shape) + 1, *event_shape])
+    )
+    check = tf.debugging.Assert(fits, [tf.strings.format(text + "batch {}.", number)])
+    with tf.control_dependencies([check]):
+        return tf.ensure_shape(tf.identity(x), [None, *event_shape])
 
 
 def _assert_finite(value, what, number):
@@ -313,6 +341,13 @@ def _assert_weights(weight, rows, number) -> list:
         tf.debugging.Assert(fits, [misfit]),
         tf.debugging.Assert(tf.logical_not(tf.reduce_any(bad)), [unfit]),
     ]
+
+
+def assert_weights_of(rows, weight):
+    """Return the assertion that a loss gives one number for each row that has a weight."""
+    text = _MARK + "sample_weight weighs rows of x, and the loss gives {} numbers for {} of them."
+    sizes = tf.size(rows), tf.size(weight)
+    return tf.debugging.Assert(tf.equal(*sizes), [tf.strings.format(text, sizes)])
 
 
 @contextlib.contextmanager

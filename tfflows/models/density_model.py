@@ -13,6 +13,7 @@ from tensorflow_probability import distributions as tfd
 from tfflows import diagnostics
 from tfflows.inputs import validation
 from tfflows.inputs.datasets import raising_value_errors
+from tfflows.losses.base import CallableLoss
 from tfflows.saving.model_files import export_model, save_model
 from tfflows.scoring import calls
 from tfflows.scoring.bound import importance_weighted_bound
@@ -245,9 +246,8 @@ class DensityModel(keras.Model):
         config = super().get_compile_config()
         if config:
             state = self.training_state
-            config["loss"] = keras.saving.serialize_keras_object(
-                getattr(self.loss, "function", self.loss)
-            )
+            loss = self.loss.function if isinstance(self.loss, CallableLoss) else self.loss
+            config["loss"] = keras.saving.serialize_keras_object(loss)
             config["steps_per_execution"] = "auto" if state.auto_steps else self.steps_per_execution
             config["jit_compile"] = "auto" if state.auto_jit else self.jit_compile
         return config

@@ -129,7 +129,7 @@ def training_program(model, step: Callable, steps: int | None, resumes: bool) ->
     program = state.programs.get("train")
     if program is None or not program.is_current:
         program = state.programs["train"] = TrainingSteps(model, step, state.auto_jit)
-    program.jit_compile = jit_compile
+    program.jit_compile = jit_compile and program.suits_xla
     return program
 
 

@@ -9,6 +9,7 @@ from tfflows.inputs.datasets import is_dataset, open_batches
 from tfflows.training.callbacks import has_batch_hooks, listed_callbacks
 from tfflows.training.compilation import evaluation_program, is_distributed, prepare
 from tfflows.training.feeds import DatasetFeed, KerasFeed, Passes, RowFeed, Rows
+from tfflows.training.step import logs_of
 
 __all__ = ["Evaluation", "evaluate", "latest_logs"]
 
@@ -56,6 +57,8 @@ def evaluate(
             model=model,
         )
     )
+    if not logs:
+        raise ValueError("the dataset is empty.")
     if return_dict:
         return logs
     values = list(logs.values())
@@ -99,7 +102,7 @@ class Evaluation:
         callbacks=(),
         single_steps: bool = False,
     ):
-        self._model, self._batches = model, None
+        self._model, self._batches, self._events = model, None, x is not None
         distributed = is_distributed(model)
         if is_dataset(x):
             self._batches = open_batches(model, x)
@@ -151,7 +154,7 @@ class Evaluation:
                 found = call.run()
             except (StopIteration, tf.errors.OutOfRangeError):
                 break
-            logs = model.get_metrics_result() if found is True else found
+            logs = logs_of(model, density=self._events) if found is True else found
             callbacks.on_test_batch_end(call.last, logs)
             if model.stop_evaluating:
                 break

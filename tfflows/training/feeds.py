@@ -5,13 +5,14 @@ import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from tfflows.inputs.datasets import Batches, no_context, unpack
 from tfflows.training.multi_step import longest_stride, stride
 
-__all__ = ["Call", "DatasetFeed", "KerasFeed", "RowFeed", "Rows", "row_order"]
+__all__ = ["Call", "DatasetFeed", "KerasFeed", "RowFeed", "Rows", "limited", "row_order"]
 
 
 class Call(NamedTuple):
@@ -26,13 +27,20 @@ class Call(NamedTuple):
     run: Callable
 
 
-def row_order(rows: int, seed: int, epoch: int, shuffle: bool) -> tf.Tensor:
+def limited(count: int | None, what: str) -> int | None:
+    """Return a number of epochs or steps, at most what ``keras.config`` allows in a trial run."""
+    most = getattr(keras.config, f"max_{what}", lambda: None)()
+    return min(count or most, most) if most else count
+
+
+def row_order(rows: int, seed: int, epoch, shuffle: bool) -> tf.Tensor:
     """Return the order in which an epoch takes the rows; it depends on seed and epoch alone."""
     order = tf.range(rows)
     if not shuffle:
         return order
     # Keras reshuffles from its own state, which after seeding repeats in every epoch.
-    return tf.random.experimental.stateless_shuffle(order, seed=tf.constant([seed, epoch]))
+    seed = tf.stack([tf.cast(number, tf.int32) for number in (seed, epoch)])
+    return tf.random.experimental.stateless_shuffle(order, seed=seed)
 
 
 class Rows:
@@ -59,8 +67,8 @@ class Rows:
         self.batch_size = min(batch_size, max(self.count or 1, 1))
         self.order, self.first_epoch = order, first_epoch
         self.pass_steps = steps if self.count is None else math.ceil(self.count / self.batch_size)
-        self.steps = self.pass_steps if steps is None else steps
-        self._number = self._index = None
+        self.steps = limited(self.pass_steps if steps is None else steps, "steps_per_epoch")
+        self._number = self._index = self._range = self._batches = None
 
     def begin(self, epoch: int) -> int:
         """Return how many steps are taken before an epoch."""
@@ -75,21 +83,26 @@ class Rows:
             self._number = number
         return self._index
 
-    def open(self, epoch: int, skip: int):
-        """Return the batches of an epoch but the first `skip`, as a dataset if there are events."""
-        begin, end = self.begin(epoch) + skip, self.begin(epoch + 1)
+    def open(self, epoch: int, skip: int, goes_on: bool = False):
+        """Return the batches of an epoch but the first `skip`, as a dataset if there are events.
+
+        With `goes_on` those of all later epochs follow.
+        """
+        begin = self.begin(epoch) + skip
+        end = tf.int32.max if goes_on else self.begin(epoch + 1)
         if self.arrays[0] is None:
             return map(self._without_events, range(begin, end))
-        passes = range(begin // self.pass_steps, max(math.ceil(end / self.pass_steps), 1))
-        datasets = [
-            tf.data.Dataset.from_tensor_slices(self.order(self.first_epoch + number)).batch(
-                self.batch_size
-            )
-            for number in passes
-        ]
-        batches = functools.reduce(lambda one, other: one.concatenate(other), datasets)
-        batches = batches.skip(begin % self.pass_steps).take(end - begin)
-        return batches.map(self._take, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+        if self._range != (begin, end):
+            self._range = begin, end
+            number, skipped = divmod(begin, self.pass_steps)
+            passes = tf.data.Dataset.range(number, math.ceil(end / self.pass_steps))
+            batches = passes.flat_map(self._row_numbers).skip(skipped).take(end - begin)
+            self._batches = batches.map(self._take, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+        return self._batches
+
+    def _row_numbers(self, number) -> tf.data.Dataset:
+        order = self.order(self.first_epoch + number)
+        return tf.data.Dataset.from_tensor_slices(order).batch(self.batch_size)
 
     def _without_events(self, step: int) -> tuple:
         if self.count is None:
@@ -125,7 +138,7 @@ class Passes:
     def __init__(self, batches: Batches, first_epoch: int = 0, steps: int | None = None):
         self.dataset, self.first_epoch = batches.dataset, first_epoch
         self.goes_on = steps is not None
-        self.steps = steps or batches.count
+        self.steps = limited(steps or batches.count, "steps_per_epoch")
         if self.goes_on and batches.reopens and isinstance(self.dataset, tf.data.Dataset):
             self.dataset = self.dataset.repeat()
         self._begun = False
@@ -196,14 +209,16 @@ class DatasetFeed:
     def __init__(self, program, passes: Passes):
         self.program, self.passes, self.steps = program, passes, passes.steps
         self.stride = stride(passes.steps)
-        self._stacks = None
+        self._opened = self._stacked = self._stacks = None
 
     def calls(self, epoch: int, skip: int = 0) -> Iterator[Call]:
         """Yield the calls of an epoch, but the first `skip` of them."""
         step = skip * self.stride
         opened = self.passes.open(epoch, step)
         if opened is not None:
-            self._stacks = _Stacks(opened, self.stride, self.program.jit_compile)
+            if opened is not self._opened:
+                self._opened, self._stacked = opened, _stacked(opened, self.stride)
+            self._stacks = _Stacks(self._stacked, self.stride, self.program.jit_compile)
         while self.steps is None or step < self.steps:
             most = self.stride if self.steps is None else min(self.stride, self.steps - step)
             piece = self._stacks.take(most)
@@ -239,12 +254,17 @@ class _Piece(NamedTuple):
     usual: int
 
 
-class _Stacks:
-    """The batches of a dataset in stacks ``[stride, batch, ...]``, smaller batches filled up."""
+def _stacked(dataset: tf.data.Dataset, stride: int) -> tf.data.Dataset:
+    """Return stacks ``[stride, batch, ...]`` of batches and their sizes, smaller ones filled up."""
+    sized = dataset.map(lambda *parts: (*parts, tf.shape(parts[0])[0]))
+    return sized.padded_batch(stride).prefetch(2)
 
-    def __init__(self, dataset, stride: int, keep_shape: bool):
-        sized = dataset.map(lambda *parts: (*parts, tf.shape(parts[0])[0]))
-        self._stacks = iter(sized.padded_batch(stride).prefetch(2))
+
+class _Stacks:
+    """The batches of a dataset, taken from its stacks some at a time."""
+
+    def __init__(self, stacked: tf.data.Dataset, stride: int, keep_shape: bool):
+        self._stacks = iter(stacked)
         self._stride, self._keep_shape = stride, keep_shape
         self._arrays, self._sizes, self._taken, self._usual = (), np.zeros(0), 0, None
 
@@ -280,17 +300,23 @@ class KerasFeed:
         Steps in a call.
     strategy : tf.distribute.Strategy
         What shares batches out among replicas.
+    goes_on : bool
+        Whether to open the rows once for all epochs, as a call must not reach into the next one.
     """
 
-    def __init__(self, function: Callable, source: Rows | Passes, per_call: int, strategy):
+    def __init__(self, function, source: Rows | Passes, per_call: int, strategy, goes_on=False):
         self.function, self.source, self.strategy = function, source, strategy
         self.steps, self.stride = source.steps, per_call
+        self._goes_on = goes_on and isinstance(source, Rows) and source.steps % per_call == 0
         self._iterator = None
 
     def calls(self, epoch: int, skip: int = 0) -> Iterator[Call]:
         """Yield the calls of an epoch, but the first `skip` of them."""
         step = skip * self.stride
-        opened = self.source.open(epoch, step)
+        if not self._goes_on:
+            opened = self.source.open(epoch, step)
+        else:
+            opened = self.source.open(epoch, step, True) if self._iterator is None else None
         if opened is not None:
             if isinstance(opened, tf.data.Dataset):
                 opened = self.strategy.experimental_distribute_dataset(opened)

@@ -14,7 +14,15 @@ from tfflows.training.adaptation import adapt_once
 from tfflows.training.callbacks import has_batch_hooks, listed_callbacks, split_resume
 from tfflows.training.compilation import is_distributed, prepare, training_program
 from tfflows.training.evaluate import Evaluation, latest_logs
-from tfflows.training.feeds import DatasetFeed, KerasFeed, Passes, RowFeed, Rows, row_order
+from tfflows.training.feeds import (
+    DatasetFeed,
+    KerasFeed,
+    Passes,
+    RowFeed,
+    Rows,
+    limited,
+    row_order,
+)
 from tfflows.training.fingerprint import describe_run, sum_of
 from tfflows.training.finiteness import NonFiniteStepError, explain
 from tfflows.training.resume import Position
@@ -53,8 +61,7 @@ def fit(
     callbacks, resume = split_resume(listed_callbacks(callbacks))
     # Drawn in any case, so that a run that goes on leaves NumPy's state as a new one does.
     drawn = int(np.random.randint(2**31 - 1)) if seed is None else seed
-    most = getattr(keras.config, "max_epochs", lambda: None)()
-    epochs = epochs if most is None else min(most, epochs)
+    epochs = limited(epochs, "epochs") if epochs else epochs
 
     # Inputs: batches of a dataset, or a table of arrays (x, context, sample_weight).
     batches = table = None
@@ -62,6 +69,8 @@ def fit(
         _check_alone(context, sample_weight, validation_split)
         batches = open_batches(model, x)
     elif x is None:
+        if validation_split:
+            raise ValueError("validation_split needs events x to split; give validation_data=.")
         table = check_steps(model, context, sample_weight, steps_per_epoch)
     else:
         table = check_table(model, x, context, sample_weight, "x", whole=True)
@@ -98,7 +107,7 @@ def fit(
             "initial_epoch": initial_epoch,
             "steps_per_epoch": steps_per_epoch,
             "validation_split": validation_split,
-            "data": sum_of(*(table if batches is None else first_batch(batches))),
+            "data": sum_of(*(table if batches is None else first_batch(x, batches))),
         }
         run = describe_run(model, **run)
         at = resume.open(model, run, [c for c in callbacks if c is not resume]) or at
@@ -132,7 +141,7 @@ def fit(
     ):
         model.make_train_function()
         strategy = model.distribute_strategy
-        feed = KerasFeed(model.train_function, source, model.steps_per_execution, strategy)
+        feed = KerasFeed(model.train_function, source, model.steps_per_execution, strategy, True)
     else:
         planned = None if source.steps is None else source.steps * (epochs - initial_epoch)
         program = training_program(model, model.train_step, planned, resume is not None)
@@ -159,7 +168,8 @@ def fit(
         callbacks.on_epoch_begin(epoch)
         if batches is not None:
             batches.on_epoch_begin()
-        taken, logs = skip * feed.stride, {}
+        # An epoch of which all steps were taken before an interruption has its logs all the same.
+        taken, logs = skip * feed.stride, training_logs(model) if skip else {}
         for call in feed.calls(epoch, skip):
             callbacks.on_train_batch_begin(call.first)
             try:
@@ -178,8 +188,11 @@ def fit(
         skip = 0
         if batches is not None:
             batches.on_epoch_end()
+        if not taken and epoch == first:
+            raise ValueError("the dataset is empty.")
+        if taken < (source.steps or 1) and not model.stop_training:
+            _warn_of_the_end()
         if not taken:
-            _warn_of_the_end(epoch == first)
             break
         state.steps += taken
         logs = latest_logs(model, logs)
@@ -211,9 +224,7 @@ def _is_due(epoch: int, frequency) -> bool:
     return epoch % frequency == 0 if isinstance(frequency, int) else epoch in frequency
 
 
-def _warn_of_the_end(first: bool) -> None:
-    if first:
-        raise ValueError("the dataset is empty.")
+def _warn_of_the_end() -> None:
     warnings.warn(
         "the data ran out, and training stops. Give a dataset that can be gone through again, or "
         "fewer epochs.",

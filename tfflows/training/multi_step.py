@@ -48,13 +48,18 @@ class EvaluationSteps:
 
     def __init__(self, model, step: Callable):
         self.model, self.step = model, step
-        self._made_of = _parts(model)
+        self._made_of = self._parts()
         self._programs = {}
+
+    def _parts(self) -> list:
+        """Return what the program is compiled of, to compare: objects by their identity."""
+        model = self.model
+        return [*map(id, [model.loss, *model.metrics]), *map(id, model.weights)]
 
     @property
     def is_current(self) -> bool:
         """Whether the model is still what the program was compiled of."""
-        return self._made_of == _parts(self.model)
+        return self._made_of == self._parts()
 
     def run(self, arrays: tuple, index, first: int, count: int, tail=None) -> bool:
         """Take `count` steps, and one on the `tail` if there is one.
@@ -120,16 +125,34 @@ class TrainingSteps(EvaluationSteps):
         As for `EvaluationSteps`.
     may_fall_back : bool
         Whether to go on without XLA where it cannot compile the program.
+
+    Attributes
+    ----------
+    suits_xla : bool
+        Whether XLA has not yet failed to compile the program.
     """
 
     def __init__(self, model, step: Callable, may_fall_back: bool):
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
         super().__init__(model, step)
-        self._may_fall_back, self._guard = may_fall_back, model.training_state.guard
+        self.suits_xla, self._may_fall_back = True, may_fall_back
+        self._guard = model.training_state.guard
         self._state = _Variables([*model.variables, *model.optimizer.variables])
         # What layers hold beside their weights is theirs: a statistic may well be infinite.
         self._watched = [*model.trainable_variables, *model.optimizer.variables]
+
+    def _parts(self) -> list:
+        """Return, beside the parts of evaluation, the optimizer, its settings by their value."""
+        optimizer, variables = self.model.optimizer, self.model.trainable_variables
+        try:
+            settings = dict(optimizer.get_config())
+        except NotImplementedError:
+            return [object()]  # like no other
+        if isinstance(settings.get("learning_rate"), float):
+            del settings["learning_rate"]  # a variable's value, which programs read
+        ids = [*map(id, [optimizer, *optimizer.variables]), len(variables), *map(id, variables)]
+        return [*super()._parts(), repr(settings), *ids]
 
     def _steps(self, arrays, index, first, count):
         with self._guard.deferred():
@@ -147,7 +170,7 @@ class TrainingSteps(EvaluationSteps):
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
             if not (jit_compile and self._may_fall_back and is_xla_error(error)):
                 raise
-            self.jit_compile = self._may_fall_back = False
+            self.jit_compile = self.suits_xla = False
             return super()._take(False, arrays, index, first, count)
 
     def _advance(self, jit_compile: bool, arrays, index, first: int, count: int) -> bool:
@@ -204,24 +227,6 @@ def _any_size(arrays, index, first, count) -> tuple:
 
     batched = 2 if index is None else 1
     return tuple(spec(a, batched) for a in arrays), spec(index, 2), first, count
-
-
-def _parts(model) -> list:
-    """Return what a program is compiled of, to compare: objects by identity, numbers by value."""
-    optimizer = model.optimizer
-    try:
-        settings = dict(optimizer.get_config())
-    except NotImplementedError:
-        return [object()]  # like no other
-    if isinstance(settings.get("learning_rate"), float):
-        del settings["learning_rate"]  # a variable's value, which programs read
-    objects = [optimizer, model.loss, *model.metrics, *model.weights, *optimizer.variables]
-    return [
-        repr(settings),
-        *map(id, objects),
-        len(model.weights),
-        *map(id, model.trainable_variables),
-    ]
 
 
 class _Variables:

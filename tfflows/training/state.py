@@ -25,7 +25,7 @@ class TrainingState:
     objective : keras.layers.Layer or None
         The call in which a loss that is no function of the log density runs.
     steps : int
-        Steps taken since `compile` by programs that XLA has not compiled.
+        Steps taken since `compile`, from which the worth of XLA is judged.
     epoch, first_step : int
         Where the run is.
     inspected : list or None

@@ -3,12 +3,12 @@
 import keras
 import tensorflow as tf
 
-from tfflows.inputs.datasets import unpack
+from tfflows.inputs.datasets import assert_weights_of, unpack
 from tfflows.losses import DensityLoss, Loss, weighted_mean, weighted_sum
 from tfflows.training.fused_adam import one_update_per_weight
 from tfflows.training.replicas import over_replicas, replicas_in_sync
 
-__all__ = ["Objective", "mean_loss", "test_step", "train_step", "training_logs"]
+__all__ = ["Objective", "logs_of", "mean_loss", "test_step", "train_step", "training_logs"]
 
 # Evaluation draws the same numbers whenever it is run.
 _EVALUATION_SEED = (0, 0)
@@ -74,7 +74,7 @@ def test_step(model, batch) -> dict:
         drawn = {} if model.exact else {"seed": seed}
         log_prob = model(x, context=context, training=False, **drawn)
     _track(model, x, log_prob, weight, loss * replicas_in_sync(), count)
-    return model.get_metrics_result()
+    return logs_of(model, density=log_prob is not None)
 
 
 def _loss(model, x, context, weight, seed, training: bool) -> tuple:
@@ -85,6 +85,9 @@ def _loss(model, x, context, weight, seed, training: bool) -> tuple:
         loss = model.compute_loss(x, context, log_prob, weight, training=training)
         return loss, _count(log_prob, weight), log_prob
     rows = model.training_state.objective(seed, x=x, context=context, training=training)
+    if weight is not None:
+        with tf.control_dependencies([assert_weights_of(rows, weight)]):
+            rows = tf.identity(rows)
     return mean_loss(model, rows, weight), _count(rows, weight), None
 
 
@@ -94,7 +97,7 @@ def _count(rows, weight):
 
 def mean_loss(model, rows, weight) -> tf.Tensor:
     """Return the weighted mean over all replicas, with the losses that layers add."""
-    if weight is not None and len(weight.shape) != len(rows.shape):
+    if weight is not None and not weight.shape.is_compatible_with(rows.shape):
         raise ValueError(
             "sample_weight must have one weight for each row, a shape like that of the log "
             f"densities, {tuple(rows.shape)}; got shape {tuple(weight.shape)}."
@@ -126,6 +129,11 @@ def _track(model, x, log_prob, weight, loss, count) -> None:
 
 def training_logs(model) -> dict:
     """Return the logs of training: metrics of the density count only where it is computed."""
-    if isinstance(model.loss, DensityLoss):
+    return logs_of(model, density=isinstance(model.loss, DensityLoss))
+
+
+def logs_of(model, density: bool) -> dict:
+    """Return the loss and, where a `density` has been computed, the metrics of it."""
+    if density:
         return model.get_metrics_result()
     return {metric.name: metric.result() for metric in model.metrics if metric.name == "loss"}
