@@ -24,8 +24,7 @@ _NEAR = (0.0, 0.5, 1.0, -0.5)
 _NETWORKS = (tfb.MaskedAutoregressiveFlow, tfb.RealNVP, tfb.Glow, tfb.FFJORD)
 
 
-# Files know the layer by the name that it had first.
-@keras.saving.register_keras_serializable(package="tfflows", name="Static")
+@keras.saving.register_keras_serializable(package="tfflows")
 class TFPBijector(BijectorLayer):
     r"""A TFP bijector as it is, latent to data, whose tf.Variables become weights of the layer.
 
@@ -221,6 +220,11 @@ class TFPBijector(BijectorLayer):
                 f"it maps a batch of shape (1,) of them to {tuple(x.shape)} and log-determinants "
                 f"of shape {tuple(log_det.shape)}; is one of its parameters a batch?",
             )
+
+
+@keras.saving.register_keras_serializable(package="tfflows")
+class Static(TFPBijector):
+    """The layer by its first name, which is part of the paths of weights in earlier files."""
 
 
 def _check_permutations(bijector: tfb.Bijector) -> None:
