@@ -39,7 +39,8 @@ def importance_weighted_bound(log_weight: Callable, samples: int, x, context, se
     --------
     >>> def noisy(x, context, seed):
     ...     return x + tf.math.log(random.uniform(tf.shape(x), seed))
-    >>> bound = importance_weighted_bound(noisy, 4000, tf.zeros([1]), None, tf.constant([0, 1]))
+    >>> bound = tf.function(importance_weighted_bound)
+    >>> bound = bound(noisy, 4000, tf.zeros([1]), None, tf.constant([0, 1]))
     >>> round(float(bound[0]), 1)  # the logarithm of the mean of a uniform number
     -0.7
     """

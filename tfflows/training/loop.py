@@ -160,6 +160,9 @@ def fit(
     model.stop_training = False
     forget_restored_epoch(model)
     callbacks.on_train_begin()
+    if batches is not None:
+        # Keras ends an epoch before the first, too, for a PyDataset that shuffles there.
+        batches.on_epoch_end()
     first, skip = at if restored_epoch(model) is None else (restored_epoch(model), 0)
     logs = {}
     for epoch in range(first, epochs):
