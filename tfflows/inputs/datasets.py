@@ -15,7 +15,6 @@ from tfflows.inputs import validation
 
 __all__ = [
     "Batches",
-    "assert_weights_of",
     "collect",
     "first_batch",
     "is_dataset",
@@ -341,13 +340,6 @@ def _assert_weights(weight, rows, number) -> list:
         tf.debugging.Assert(fits, [misfit]),
         tf.debugging.Assert(tf.logical_not(tf.reduce_any(bad)), [unfit]),
     ]
-
-
-def assert_weights_of(rows, weight):
-    """Return the assertion that a loss gives one number for each row that has a weight."""
-    text = _MARK + "sample_weight weighs rows of x, and the loss gives {} numbers for {} of them."
-    sizes = tf.size(rows), tf.size(weight)
-    return tf.debugging.Assert(tf.equal(*sizes), [tf.strings.format(text, sizes)])
 
 
 @contextlib.contextmanager

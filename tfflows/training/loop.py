@@ -74,6 +74,11 @@ def fit(
         table = check_steps(model, context, sample_weight, steps_per_epoch)
     else:
         table = check_table(model, x, context, sample_weight, "x", whole=True)
+        if sample_weight is not None and table[1] is None and not model.loss.needs_data:
+            raise ValueError(
+                f"sample_weight weighs rows of x, and the loss {model.loss.name!r} draws its own "
+                "events. Drop it."
+            )
         if validation_split and validation_data is None:
             table, validation_data = split_rows(table, validation_split, seed or 0)
 

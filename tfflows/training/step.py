@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tfflows.inputs.datasets import assert_weights_of, unpack
+from tfflows.inputs.datasets import unpack
 from tfflows.losses import DensityLoss, Loss, weighted_mean, weighted_sum
 from tfflows.training.fused_adam import one_update_per_weight
 from tfflows.training.replicas import over_replicas, replicas_in_sync
@@ -85,9 +85,6 @@ def _loss(model, x, context, weight, seed, training: bool) -> tuple:
         loss = model.compute_loss(x, context, log_prob, weight, training=training)
         return loss, _count(log_prob, weight), log_prob
     rows = model.training_state.objective(seed, x=x, context=context, training=training)
-    if weight is not None:
-        with tf.control_dependencies([assert_weights_of(rows, weight)]):
-            rows = tf.identity(rows)
     return mean_loss(model, rows, weight), _count(rows, weight), None
 
 
