@@ -160,6 +160,15 @@ def test_a_row_begins_a_longer_table(mode):
             np.testing.assert_allclose(part, table[row : row + 6], rtol=0, atol=2e-6)
 
 
+def test_xla_compiles_one_program_for_all_seeds():
+    run = program(lambda seed: (bits([6, 3], seed), normal([6, 3], seed)), "XLA", rank=3)
+    first, second = (
+        run.experimental_get_compiler_ir(tf.constant(seed))(stage="hlo")
+        for seed in ([1, 2, 0], [-3, 4, 5])
+    )
+    assert first == second
+
+
 def test_rows_far_down_do_not_overflow():
     row = 2**31 - 1000
     whole, part = (uniform([500, 7], [1, 2, first]) for first in (row, row + 400))

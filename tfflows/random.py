@@ -218,7 +218,7 @@ def _draw(shape, seed, per_block: int, numbers):
     shape = tf.convert_to_tensor(shape, tf.int32)
     size = tf.reduce_prod(shape)
     # Sizes must not depend on the row: with one, draw as many blocks as any row may need.
-    needed, block, skipped = size, tf.constant(0, tf.uint64), 0
+    needed, block = size, tf.constant(0, tf.uint64)
     if seed.shape[0] == 3:
         first = tf.cast(seed[2], tf.int64) * tf.cast(tf.reduce_prod(shape[1:]), tf.int64)
         block, skipped = (
@@ -229,7 +229,11 @@ def _draw(shape, seed, per_block: int, numbers):
     key, stream = tf.unstack(_words([2], [_SCRAMBLE], tf.cast(seed[:2], tf.uint64), tf.uint64))
     blocks = (needed + per_block - 1) // per_block
     words = _words([blocks, 4], [key], [block, stream], tf.uint32)
-    return tf.reshape(tf.slice(tf.reshape(numbers(words), [-1]), [skipped], [size]), shape)
+    flat = tf.reshape(numbers(words), [-1])
+    if seed.shape[0] == 3:
+        # Of a slice that begins elsewhere XLA would compile another program.
+        flat = tf.roll(flat, -skipped, axis=0)
+    return tf.reshape(tf.slice(flat, [0], [size]), shape)
 
 
 def _words(shape, key, counter, dtype):
