@@ -9,7 +9,7 @@ from tensorflow_probability import distributions as tfd
 
 import tfflows
 from tfflows import layers, univariates
-from tfflows.training.feeds import Rows, row_order
+from tfflows.training.sources import Rows, row_order
 
 
 def normal(rows=300, columns=2, seed=0):

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import tfflows
-from tfflows.training.feeds import Rows, row_order
+from tfflows.training.sources import Rows, row_order
 from tfflows.training.multi_step import longest_stride, stride
 
 ROWS, BATCH = 230, 32  # a ragged last batch of 6

@@ -10,7 +10,6 @@ import tensorflow as tf
 from tfflows import bijectors
 from tfflows.bijectors.checks import check_count, check_fraction, check_positive
 from tfflows.layers.base import BijectorLayer
-from tfflows.layers.context import flatten_context
 from tfflows.layers.raw_parameters import RawParameters
 
 __all__ = ["BlockAutoregressive"]
@@ -149,10 +148,6 @@ class BlockAutoregressive(BijectorLayer):
 
     def bijector(self, context=None):
         """Return the bijector that the weights describe now."""
-        context = flatten_context(context, self.context_shape)
-        if context is not None:
-            batch = tf.shape(context)[:-1]
-            context = tf.reshape(context, tf.concat([batch, self.context_shape], 0))
         offsets = self.offsets(context)
         return bijectors.BlockAutoregressive(
             [tf.convert_to_tensor(weight) for weight in self._diagonals],

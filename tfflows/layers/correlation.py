@@ -9,7 +9,6 @@ from tensorflow_probability import bijectors as tfb
 
 from tfflows import bijectors
 from tfflows.layers.base import BijectorLayer
-from tfflows.layers.context import flatten_context
 from tfflows.layers.raw_parameters import RawParameters
 
 __all__ = ["Correlation"]
@@ -79,7 +78,6 @@ class Correlation(BijectorLayer):
 
     def bijector(self, context=None):
         """Return the bijector that the weights describe now."""
-        flatten_context(context, self.context_shape)
         below = tfp.math.fill_triangular(self.raw(context))
         below = tf.pad(below, [[0, 0]] * (below.shape.rank - 2) + [[1, 0], [0, 1]])
         log_diagonal = -0.5 * tf.math.log1p(tf.reduce_sum(below * below, -1))

@@ -6,7 +6,6 @@ import keras
 import tensorflow as tf
 
 from tfflows.layers.base import BijectorLayer
-from tfflows.layers.context import flatten_context
 from tfflows.layers.masked_autoregressive import (
     build_univariate,
     check_univariate,
@@ -82,7 +81,6 @@ class Elementwise(BijectorLayer):
 
     def bijector(self, context=None):
         """Return the bijector that the weights describe now."""
-        flatten_context(context, self.context_shape)
         return self.univariate.bijector(self.raw(context))
 
     def raw_parameters(self, x, context=None) -> tf.Tensor:

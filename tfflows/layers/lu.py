@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from tfflows import bijectors
 from tfflows.layers.base import BijectorLayer
-from tfflows.layers.context import flatten_context
 from tfflows.layers.raw_parameters import RawParameters
 
 __all__ = ["LU"]
@@ -69,7 +68,6 @@ class LU(BijectorLayer):
 
     def bijector(self, context=None):
         """Return the bijector that the weights describe now."""
-        flatten_context(context, self.context_shape)
         raw = self.raw(context)
         square = raw[..., :-1, :]
         return bijectors.LU(

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfflows.conditioners.dense_network import DenseNetwork
+from tfflows.layers.context import flatten_context
 
 __all__ = ["RawParameters"]
 
@@ -66,20 +67,25 @@ class RawParameters(keras.layers.Layer):
             self.network.build((None, math.prod(self.context_shape)))
         self.built = True
 
-    def call(self, context=None):
-        """Return the parameters, ``[*batch of the context, *shape]``."""
+    def call(self, context):
+        """Return the parameters for flat contexts ``[..., C]``."""
+        batch = tf.shape(context)[:-1]
+        moved = self.network(tf.reshape(context, [tf.reduce_prod(batch), context.shape[-1]]))
         value = tf.convert_to_tensor(self.value)
-        if self.network is None:
-            return value
-        batch = tf.shape(context)[: context.shape.rank - len(self.context_shape)]
-        flat = tf.reshape(context, tf.concat([batch, [math.prod(self.context_shape)]], 0))
-        moved = tf.cast(self.network(flat), value.dtype)
+        moved = tf.cast(moved, value.dtype)
         return value + tf.reshape(moved, tf.concat([batch, self.shape], 0))
 
     def __call__(self, context=None):
-        """Return the parameters, ``[*batch of the context, *shape]``."""
+        """Return the parameters, ``[*batch of the context, *shape]``.
+
+        Raises
+        ------
+        ValueError
+            If a context is missing, not wanted or of another shape.
+        """
+        context = flatten_context(context, self.context_shape)
         # Without a context there is no tensor argument, which Keras would take for a missing input.
-        return self.call() if self.network is None else super().__call__(context)
+        return tf.convert_to_tensor(self.value) if context is None else super().__call__(context)
 
     def get_config(self):
         """Return the constructor's arguments."""

@@ -6,7 +6,6 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 from tfflows.layers.base import BijectorLayer
-from tfflows.layers.context import flatten_context
 from tfflows.layers.raw_parameters import RawParameters
 
 __all__ = ["Scale", "Shift"]
@@ -55,7 +54,6 @@ class _PerCoordinate(BijectorLayer):
         self.built = True
 
     def _moved(self, context):
-        flatten_context(context, self.context_shape)
         return self.raw(context)
 
     def get_config(self):

@@ -6,7 +6,6 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 from tfflows.layers.base import BijectorLayer
-from tfflows.layers.context import flatten_context
 from tfflows.layers.raw_parameters import RawParameters
 
 __all__ = ["ActNorm", "Standardize"]
@@ -151,7 +150,6 @@ class ActNorm(_FromData):
 
     def bijector(self, context=None):
         """Return the bijector that the weights describe now."""
-        flatten_context(context, self.context_shape)
         raw = self.raw(context)
         axis = raw.shape.rank - len(self.event_shape) - 1
         shift, log_scale = tf.unstack(raw, axis=axis)

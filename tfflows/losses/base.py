@@ -7,7 +7,13 @@ import tensorflow as tf
 
 from tfflows.losses.reduction import weighted_mean
 
-__all__ = ["CallableLoss", "DensityLoss", "Loss"]
+__all__ = ["CallableLoss", "DensityLoss", "Loss", "log_prob_by_seed"]
+
+
+def log_prob_by_seed(model, x, context, seed, **arguments) -> tf.Tensor:
+    """Return the log density that `model` gives each row, by the seed if it draws for them."""
+    drawn = {} if model.exact else {"seed": seed}
+    return model(x, context=context, **arguments, **drawn)
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
@@ -93,6 +99,11 @@ class DensityLoss(Loss):
     name : str, optional
         Name of the loss; by default that of the class.
 
+    Raises
+    ------
+    TypeError
+        If a subclass overrides `rows`.
+
     Examples
     --------
     >>> import tensorflow as tf
@@ -102,6 +113,14 @@ class DensityLoss(Loss):
     >>> float(Clipped()(None, tf.constant([-1.0, -99.0])))
     25.5
     """
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if cls.rows is not DensityLoss.rows:
+            raise TypeError(
+                f"{cls.__name__} overrides `rows`, and training asks a DensityLoss for `of` alone. "
+                "Subclass tfflows.losses.Loss, or implement `of(context, log_prob)`."
+            )
 
     def of(self, context, log_prob) -> tf.Tensor:
         """Return the loss of each row.
@@ -117,8 +136,7 @@ class DensityLoss(Loss):
 
     def rows(self, model, x, context, seed) -> tf.Tensor:
         """Return the loss of each row, from the log density that the model gives it."""
-        drawn = {} if model.exact else {"seed": seed}
-        return self.of(context, model(x, context=context, **drawn))
+        return self.of(context, log_prob_by_seed(model, x, context, seed))
 
     def __call__(self, context, log_prob, sample_weight=None) -> tf.Tensor:
         """Return the weighted mean over rows of known log densities."""

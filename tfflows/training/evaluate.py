@@ -8,8 +8,8 @@ from tfflows.inputs.arrays import check_steps, check_table
 from tfflows.inputs.datasets import is_dataset, open_batches
 from tfflows.training.callbacks import has_batch_hooks, listed_callbacks
 from tfflows.training.compilation import evaluation_program, is_distributed, prepare
-from tfflows.training.feeds import DatasetFeed, KerasFeed, Passes, RowFeed, Rows
-from tfflows.training.step import logs_of
+from tfflows.training.feeds import KerasFeed, feed_by_program
+from tfflows.training.sources import Passes, Rows
 
 __all__ = ["Evaluation", "evaluate", "latest_logs"]
 
@@ -102,17 +102,16 @@ class Evaluation:
         callbacks=(),
         single_steps: bool = False,
     ):
-        self._model, self._batches, self._events = model, None, x is not None
+        self._model, self._batches = model, None
         distributed = is_distributed(model)
         if is_dataset(x):
             self._batches = open_batches(model, x)
-            source, feed = Passes(self._batches, steps=steps), DatasetFeed
+            source = Passes(self._batches, steps=steps)
         elif x is None:
             steps = steps or 1
             table = check_steps(model, context, sample_weight, steps)
             rows = 0 if context is None else len(table[1])
             source = Rows(table, usual_size or 32, lambda _: tf.range(rows), steps=steps)
-            feed = RowFeed
         else:
             table = check_table(model, x, context, sample_weight, what)
             # A person who counts steps counts batches of a size they know; and a first batch that
@@ -124,7 +123,6 @@ class Evaluation:
                 raise ValueError(f"{what} has no rows.")
             passes = -(-rows // min(size, rows))
             source = Rows(table, size, lambda _: tf.range(rows), steps=min(steps or passes, passes))
-            feed = RowFeed
         if (
             single_steps
             or distributed
@@ -136,7 +134,7 @@ class Evaluation:
             strategy = model.distribute_strategy
             self._feed = KerasFeed(model.test_function, source, model.steps_per_execution, strategy)
         else:
-            self._feed = feed(evaluation_program(model, model.test_step), source)
+            self._feed = feed_by_program(evaluation_program(model, model.test_step), source)
         self.steps = self._feed.steps
 
     def run(self, callbacks: keras.callbacks.CallbackList) -> dict:
@@ -151,10 +149,9 @@ class Evaluation:
         for call in self._feed.calls(0):
             callbacks.on_test_batch_begin(call.first)
             try:
-                found = call.run()
+                logs = call.run()
             except (StopIteration, tf.errors.OutOfRangeError):
                 break
-            logs = logs_of(model, density=self._events) if found is True else found
             callbacks.on_test_batch_end(call.last, logs)
             if model.stop_evaluating:
                 break

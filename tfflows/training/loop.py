@@ -14,18 +14,11 @@ from tfflows.training.adaptation import adapt_once
 from tfflows.training.callbacks import has_batch_hooks, listed_callbacks, split_resume
 from tfflows.training.compilation import is_distributed, prepare, training_program
 from tfflows.training.evaluate import Evaluation, latest_logs
-from tfflows.training.feeds import (
-    DatasetFeed,
-    KerasFeed,
-    Passes,
-    RowFeed,
-    Rows,
-    limited,
-    row_order,
-)
+from tfflows.training.feeds import KerasFeed, feed_by_program
 from tfflows.training.fingerprint import describe_run, sum_of
 from tfflows.training.finiteness import NonFiniteStepError, explain
 from tfflows.training.resume import Position
+from tfflows.training.sources import Passes, Rows, limited, row_order
 from tfflows.training.step import training_logs
 
 __all__ = ["fit"]
@@ -126,7 +119,7 @@ def fit(
     state = model.training_state
     state.seed.assign(drawn)
     if batches is not None:
-        source, feed = Passes(batches, initial_epoch, steps_per_epoch), DatasetFeed
+        source = Passes(batches, initial_epoch, steps_per_epoch)
         if resume is not None and not source.steps:
             raise ValueError(
                 "the dataset does not know how many batches it has: pass steps_per_epoch=... with "
@@ -136,7 +129,6 @@ def fit(
         rows = next((len(a) for a in table if a is not None), 0)
         order = functools.partial(row_order, rows, drawn, shuffle=shuffle)
         source = Rows(table, batch_size or 32, order, initial_epoch, steps_per_epoch)
-        feed = RowFeed
     if (
         own_train_step
         or not state.auto_steps
@@ -150,7 +142,7 @@ def fit(
     else:
         planned = None if source.steps is None else source.steps * (epochs - initial_epoch)
         program = training_program(model, model.train_step, planned, resume is not None)
-        feed = feed(program, source)
+        feed = feed_by_program(program, source)
 
     # Epochs.
     callbacks = keras.callbacks.CallbackList(
@@ -181,14 +173,11 @@ def fit(
         for call in feed.calls(epoch, skip):
             callbacks.on_train_batch_begin(call.first)
             try:
-                found = call.run()
-                if found is False:
-                    raise NonFiniteStepError(model)
+                logs = call.run()
             except (StopIteration, tf.errors.OutOfRangeError):
                 break
             except NonFiniteStepError as error:
                 raise explain(model, error, *(table or (None, None))[:2]) from None
-            logs = training_logs(model) if found is True else found
             callbacks.on_train_batch_end(call.last, logs)
             taken = call.last + 1
             if model.stop_training:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from tfflows.interop.xla_errors import is_xla_error
-from tfflows.training.finiteness import all_finite
+from tfflows.training.finiteness import NonFiniteStepError, all_finite
+from tfflows.training.step import logs_of, training_logs
 
 __all__ = ["EvaluationSteps", "TrainingSteps", "longest_stride", "stride"]
 
@@ -61,8 +62,8 @@ class EvaluationSteps:
         """Whether the model is still what the program was compiled of."""
         return self._made_of == self._parts()
 
-    def run(self, arrays: tuple, index, first: int, count: int, tail=None) -> bool:
-        """Take `count` steps, and one on the `tail` if there is one.
+    def run(self, arrays: tuple, index, first: int, count: int, tail=None) -> dict:
+        """Take `count` steps, and one on the `tail` if there is one; return the logs.
 
         Parameters
         ----------
@@ -76,20 +77,19 @@ class EvaluationSteps:
         tail : tf.Tensor, optional
             Numbers of rows of a smaller batch at the end.
 
-        Returns
-        -------
-        bool
-            Whether all has been finite, as far as that is looked at.
+        Raises
+        ------
+        NonFiniteStepError
+            If something that is looked at was not finite.
         """
-        finite = not count or self._advance(self.jit_compile, arrays, index, first, count)
-        if finite and tail is not None:
+        logs = self._advance(self.jit_compile, arrays, index, first, count) if count else {}
+        if tail is not None:
             # Plain operations: to compile a program for this one step would take longer.
-            finite = self._advance(False, arrays, tail[tf.newaxis], 0, 1)
-        return finite
+            logs = self._advance(False, arrays, tail[tf.newaxis], 0, 1)
+        return logs
 
-    def _advance(self, jit_compile: bool, arrays, index, first: int, count: int) -> bool:
-        self._take(jit_compile, arrays, index, first, count)
-        return True
+    def _advance(self, jit_compile: bool, arrays, index, first: int, count: int) -> dict:
+        return self._take(jit_compile, arrays, index, first, count)[-1]
 
     def _take(self, jit_compile: bool, arrays, index, first: int, count: int):
         if jit_compile not in self._programs:
@@ -99,7 +99,7 @@ class EvaluationSteps:
         return self._programs[jit_compile](arrays, index, *numbers)
 
     def _steps(self, arrays, index, first, count):
-        """Return the number of the step after the last one taken, and whether all was finite."""
+        """Return how many steps were taken, whether all was finite, and the logs."""
 
         def body(number):
             rows = number if index is None else tf.gather(index, number)
@@ -107,13 +107,16 @@ class EvaluationSteps:
             return (number + 1,)
 
         (end,) = tf.while_loop(lambda number: self._goes_on(number < first + count), body, (first,))
-        return end - first, self._all_finite()
+        return end - first, self._all_finite(), self._logs(arrays)
 
     def _goes_on(self, wanted):
         return wanted
 
     def _all_finite(self):
         return tf.constant(True)
+
+    def _logs(self, arrays) -> dict:
+        return logs_of(self.model, density=arrays[0] is not None)
 
 
 class TrainingSteps(EvaluationSteps):
@@ -164,6 +167,9 @@ class TrainingSteps(EvaluationSteps):
     def _all_finite(self):
         return all_finite(self._watched) & tf.logical_not(self._guard.tripped)
 
+    def _logs(self, arrays) -> dict:
+        return training_logs(self.model)
+
     def _take(self, jit_compile: bool, arrays, index, first: int, count: int):
         try:
             return super()._take(jit_compile, arrays, index, first, count)
@@ -173,11 +179,11 @@ class TrainingSteps(EvaluationSteps):
             self.jit_compile = self.suits_xla = False
             return super()._take(False, arrays, index, first, count)
 
-    def _advance(self, jit_compile: bool, arrays, index, first: int, count: int) -> bool:
+    def _advance(self, jit_compile: bool, arrays, index, first: int, count: int) -> dict:
         before = self._state.values()
-        taken, finite = self._take(jit_compile, arrays, index, first, count)
+        taken, finite, logs = self._take(jit_compile, arrays, index, first, count)
         if finite:
-            return True
+            return logs
 
         def finite_after(steps):
             self._state.restore(before)
@@ -194,7 +200,7 @@ class TrainingSteps(EvaluationSteps):
                 bad = probe
             probe = (good + bad) // 2
         finite_after(good)
-        return False
+        raise NonFiniteStepError(self.model)
 
 
 def _by_signature(function, generalize: Callable | None = None) -> Callable:
@@ -211,8 +217,9 @@ def _by_signature(function, generalize: Callable | None = None) -> Callable:
         signature = tuple(None if part is None else (part.dtype, *part.shape) for part in parts)
         if signature not in concrete:
             concrete[signature] = function.get_concrete_function(*specs)
-        given = tf.nest.flatten(arguments)
-        return concrete[signature](*(part for part in given if part is not None))
+        # Arranged as in the trace: TensorFlow takes them flat as well, but only after it has printed
+        # all of them into an error message that nobody sees.
+        return concrete[signature](*arguments)
 
     return call
 

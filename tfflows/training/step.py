@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tfflows.inputs.datasets import unpack
 from tfflows.losses import DensityLoss, Loss, weighted_mean, weighted_sum
+from tfflows.losses.base import log_prob_by_seed
 from tfflows.training.fused_adam import one_update_per_weight
 from tfflows.training.replicas import over_replicas, replicas_in_sync
 
@@ -71,8 +72,7 @@ def test_step(model, batch) -> dict:
     seed = tf.constant(_EVALUATION_SEED, tf.int32)
     loss, count, log_prob = _loss(model, x, context, weight, seed, training=False)
     if log_prob is None and x is not None:
-        drawn = {} if model.exact else {"seed": seed}
-        log_prob = model(x, context=context, training=False, **drawn)
+        log_prob = log_prob_by_seed(model, x, context, seed, training=False)
     _track(model, x, log_prob, weight, loss * replicas_in_sync(), count)
     return logs_of(model, density=log_prob is not None)
 
@@ -80,8 +80,7 @@ def test_step(model, batch) -> dict:
 def _loss(model, x, context, weight, seed, training: bool) -> tuple:
     """Return the loss, the weight of its rows, and their log densities if it has needed them."""
     if isinstance(model.loss, DensityLoss):
-        drawn = {} if model.exact else {"seed": seed}
-        log_prob = model(x, context=context, training=training, **drawn)
+        log_prob = log_prob_by_seed(model, x, context, seed, training=training)
         loss = model.compute_loss(x, context, log_prob, weight, training=training)
         return loss, _count(log_prob, weight), log_prob
     rows = model.training_state.objective(seed, x=x, context=context, training=training)
