@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import tfflows
-from tfflows.losses import NegativeLogLikelihood
+from tfflows.losses import DensityLoss, NegativeLogLikelihood
 from tfflows.metrics import BitsPerDimension
 
 
@@ -85,3 +85,11 @@ def test_metrics_of_ones_own_see_log_densities(flow, table):
     flow.compile(keras.optimizers.SGD(0.0), metrics=[shortfall])
     history = flow.fit(table[0], verbose=0).history
     np.testing.assert_allclose(history["shortfall"], history["loss"], rtol=1e-5)
+
+
+def test_rows_of_a_density_loss_are_not_to_be_overridden():
+    with pytest.raises(TypeError, match="Rows overrides `rows`.*implement `of"):
+
+        class Rows(DensityLoss):
+            def rows(self, model, x, context, seed):
+                return -model(x)
