@@ -88,7 +88,7 @@ def test_metrics_of_ones_own_see_log_densities(flow, table):
 
 
 def test_rows_of_a_density_loss_are_not_to_be_overridden():
-    with pytest.raises(TypeError, match="Rows overrides `rows`.*implement `of"):
+    with pytest.raises(TypeError, match=r"Rows overrides `rows`.*implement `of"):
 
         class Rows(DensityLoss):
             def rows(self, model, x, context, seed):

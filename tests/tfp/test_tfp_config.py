@@ -11,9 +11,9 @@ import tensorflow_probability as tfp
 import tf_keras
 
 from tfflows import conditioners
-from tfflows.interop.privates import MADE_ATTRIBUTES
 from tfflows.interop.tfp_config import from_config, to_config
 from tfflows.layers import TFPBijector
+from tfflows.privates import MADE_ATTRIBUTES
 
 from .tfb_examples import EXAMPLES, LEFT_OUT, REFUSED
 

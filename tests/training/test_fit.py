@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 import tfflows
-from tfflows.training.sources import Rows, row_order
 from tfflows.training.multi_step import longest_stride, stride
+from tfflows.training.sources import Rows, row_order
 
 ROWS, BATCH = 230, 32  # a ragged last batch of 6
 

@@ -12,13 +12,6 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tfflows.interop.privates import (
-    MADE_ATTRIBUTES,
-    REAL_NVP_TEMPLATE,
-    drawn_order,
-    is_real_nvp_template,
-    masks_of,
-)
 from tfflows.interop.tfp_classes import function_name, named_function
 from tfflows.interop.tfp_values import (
     decode_array,
@@ -26,6 +19,13 @@ from tfflows.interop.tfp_values import (
     encode_array,
     encode_value,
     is_value,
+)
+from tfflows.privates import (
+    MADE_ATTRIBUTES,
+    REAL_NVP_TEMPLATE,
+    drawn_order,
+    is_real_nvp_template,
+    masks_of,
 )
 
 __all__ = ["argument_of", "decode_network", "encode_network", "is_tfp_network"]

@@ -2,7 +2,7 @@
 
 import keras
 
-from tfflows.interop.privates import profiles_batches
+from tfflows.privates import profiles_batches
 from tfflows.training.resume import Resume
 
 __all__ = ["has_batch_hooks", "listed_callbacks", "split_resume"]

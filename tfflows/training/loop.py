@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfflows.inputs.arrays import check_steps, check_table, split_rows
 from tfflows.inputs.datasets import first_batch, is_dataset, open_batches
-from tfflows.interop.privates import forget_restored_epoch, restored_epoch
+from tfflows.privates import forget_restored_epoch, restored_epoch
 from tfflows.training.adaptation import adapt_once
 from tfflows.training.callbacks import has_batch_hooks, listed_callbacks, split_resume
 from tfflows.training.compilation import is_distributed, prepare, training_program

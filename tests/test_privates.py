@@ -1,15 +1,21 @@
 """Each private name of Keras and TFP that is read still means what is made of it."""
 
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 import tfflows
-from tfflows.interop.privates import (
+from tfflows import univariates
+from tfflows.privates import (
     MADE_ATTRIBUTES,
     drawn_order,
     forget_restored_epoch,
+    forgetting_results,
     is_real_nvp_template,
     masks_of,
     profiles_batches,
@@ -85,3 +91,48 @@ def test_what_a_network_of_tfp_was_made_of_and_what_it_drew():
 def test_a_template_of_real_nvp_is_known_by_its_function():
     assert is_real_nvp_template(tfb.real_nvp_default_template(hidden_layers=[4]))
     assert not is_real_nvp_template(lambda x, n: (x, x))
+
+
+class TestResultsOfBijectors:
+    """TFP would hold the graphs of all flows that there have been."""
+
+    @pytest.mark.parametrize("name", ["Shift", "Coupling", "MaskedAutoregressive"])
+    def test_the_graph_of_a_flow_goes_with_the_flow(self, name):
+        layers = {
+            "Shift": tfflows.layers.Shift,
+            "Coupling": lambda: tfflows.layers.Coupling(univariates.Affine()),
+            "MaskedAutoregressive": lambda: tfflows.layers.MaskedAutoregressive(
+                univariates.Affine()
+            ),
+        }
+        flow = tfflows.Flow([layers[name]()], event_shape=2)
+        graphs = []
+
+        def loss(x):
+            graphs.append(weakref.ref(tf.compat.v1.get_default_graph()))
+            return tf.reduce_sum(flow.log_prob(x)) + tf.reduce_sum(flow.inverse(x))
+
+        function = tf.function(loss)
+        function(tf.zeros([3, 2]))
+        assert graphs[0]() is not None
+        del flow, loss, function, layers
+        gc.collect()
+        assert graphs[0]() is None
+
+    def test_eager_results_are_kept_as_by_tfp(self):
+        exp, x = tfb.Exp(), tf.constant([0.1, 0.7])
+        with forgetting_results():
+            y = exp.forward(x)
+        assert exp.inverse(y) is x
+
+    def test_in_a_graph_each_block_has_its_own(self):
+        @tf.function
+        def same(x):
+            exp = tfb.Exp()
+            before = exp.forward(x)
+            with forgetting_results():
+                y = exp.forward(x)
+                inside = exp.inverse(y) is x
+            return before is not y, inside, exp.forward(x) is before
+
+        assert all(same(tf.constant([0.1])))

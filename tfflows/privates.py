@@ -1,9 +1,12 @@
 """Private names of Keras and TFP for which there are no public ones, each guarded by a test."""
 
+import contextlib
 import inspect
+from collections.abc import Iterator
 
 import keras
 import numpy as np
+import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 __all__ = [
@@ -11,7 +14,9 @@ __all__ = [
     "REAL_NVP_TEMPLATE",
     "drawn_order",
     "forget_restored_epoch",
+    "forgetting_results",
     "is_real_nvp_template",
+    "keep_results_apart",
     "masks_of",
     "profiles_batches",
     "restored_epoch",
@@ -40,6 +45,30 @@ MADE_ATTRIBUTES = {
 
 #: The function of TFP that makes the networks of ``tfb.RealNVP``.
 REAL_NVP_TEMPLATE = "real_nvp_default_template"
+
+
+# TFP keeps what bijectors have answered in one dictionary of the process, until nothing refers to
+# an answer any more. An answer within a graph refers to that graph, and the graph to all of its
+# tensors: neither would ever be let go.
+
+
+@contextlib.contextmanager
+def forgetting_results() -> Iterator[None]:
+    """Let TFP's bijectors forget at the end what they answer while a graph is built in here."""
+    if tf.executing_eagerly():
+        yield
+        return
+    cache = vars(tfb.Bijector)["_cache"]
+    kept, cache.storage = cache.storage, type(cache.storage)()
+    try:
+        yield
+    finally:
+        cache.storage = kept
+
+
+def keep_results_apart(bijector: tfb.Bijector) -> None:
+    """Let a bijector hold its answers itself, so that they go when it goes."""
+    bijector._cache = type(bijector._cache)(bijector=bijector, bijector_class=type(bijector))
 
 
 def restored_epoch(model: keras.Model) -> int | None:
