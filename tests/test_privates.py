@@ -98,26 +98,23 @@ class TestResultsOfBijectors:
 
     @pytest.mark.parametrize("name", ["Shift", "Coupling", "MaskedAutoregressive"])
     def test_the_graph_of_a_flow_goes_with_the_flow(self, name):
-        layers = {
-            "Shift": tfflows.layers.Shift,
-            "Coupling": lambda: tfflows.layers.Coupling(univariates.Affine()),
-            "MaskedAutoregressive": lambda: tfflows.layers.MaskedAutoregressive(
-                univariates.Affine()
-            ),
-        }
-        flow = tfflows.Flow([layers[name]()], event_shape=2)
-        graphs = []
+        def graph_of_a_flow():
+            options = () if name == "Shift" else (univariates.Affine(),)
+            flow = tfflows.Flow([getattr(tfflows.layers, name)(*options)], event_shape=2)
 
-        def loss(x):
-            graphs.append(weakref.ref(tf.compat.v1.get_default_graph()))
-            return tf.reduce_sum(flow.log_prob(x)) + tf.reduce_sum(flow.inverse(x))
+            @tf.function
+            def loss(x):
+                graphs.append(weakref.ref(tf.compat.v1.get_default_graph()))
+                return tf.reduce_sum(flow.log_prob(x)) + tf.reduce_sum(flow.inverse(x))
 
-        function = tf.function(loss)
-        function(tf.zeros([3, 2]))
-        assert graphs[0]() is not None
-        del flow, loss, function, layers
+            graphs = []
+            loss(tf.zeros([3, 2]))
+            assert graphs[0]() is not None
+            return graphs[0]
+
+        graph = graph_of_a_flow()
         gc.collect()
-        assert graphs[0]() is None
+        assert graph() is None
 
     def test_eager_results_are_kept_as_by_tfp(self):
         exp, x = tfb.Exp(), tf.constant([0.1, 0.7])

@@ -217,8 +217,8 @@ def _by_signature(function, generalize: Callable | None = None) -> Callable:
         signature = tuple(None if part is None else (part.dtype, *part.shape) for part in parts)
         if signature not in concrete:
             concrete[signature] = function.get_concrete_function(*specs)
-        # Arranged as in the trace: TensorFlow takes them flat as well, but not before it has printed
-        # all of them into the message of an error that it catches.
+        # Arranged as in the trace: TensorFlow takes them flat as well, but first prints all of them
+        # into the message of an error that it catches.
         return concrete[signature](*arguments)
 
     return call
