@@ -20,6 +20,7 @@ from tfflows import (
     models,
     plot,
     random,
+    training,
     univariates,
 )
 from tfflows.diagnostics import doctor
@@ -40,6 +41,7 @@ __all__ = [
     "datasets",
     "distributions",
     "doctor",
+    "flows",
     "layers",
     "load",
     "losses",
@@ -47,6 +49,7 @@ __all__ = [
     "models",
     "plot",
     "random",
+    "training",
     "univariates",
 ]
 __all__ += flows.__all__
