@@ -1,4 +1,4 @@
-"""What a user reaches as ``tfflows.NAME`` is listed, and what is listed is there."""
+"""What a user reaches as ``tfflows.NAME`` is listed and there; the papers name one version."""
 
 import re
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 import tfflows
 
 ROOT = Path(__file__).parents[1]
+VERSION = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text("utf-8"), re.M)[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 NAMED = sorted(
     {
@@ -36,3 +37,11 @@ def test_training_and_doctor_are_listed(name):
 def test_what_the_documents_name_is_listed():
     assert {"NSF", "doctor", "load", "training"} <= set(NAMED)
     assert set(NAMED) <= set(tfflows.__all__)
+
+
+@pytest.mark.parametrize(
+    "page, pattern",
+    [("CHANGELOG.md", r"^## \[(\d.*?)\]"), ("CITATION.cff", r"^version: (.+)")],
+)
+def test_the_version_is_the_same_everywhere(page, pattern):
+    assert re.search(pattern, (ROOT / page).read_text("utf-8"), re.M)[1] == VERSION
