@@ -7,6 +7,7 @@ import sys
 import time
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -115,15 +116,15 @@ def _is_complete(folder: Path) -> bool:
 def _truth(source: Source, schema: Schema) -> dict[str, float | None]:
     """Entropy of a named data set and the NLL of its true density on the same test rows."""
     data = source.dataset
-    unknown = {"entropy_nats": None, "true_density_test_nll_nats": None}
-    if data is None or data.target is None or schema.columns != data.columns:
+    unknown: dict[str, float | None] = {"entropy_nats": None, "true_density_test_nll_nats": None}
+    if data is None or data.log_prob is None or schema.columns != data.columns:
         return unknown
     if not schema.context:
         return {
             "entropy_nats": data.entropy,
             "true_density_test_nll_nats": float(-data.log_prob(data.test).mean()),
         }
-    if [column.name for column in schema.context] != ["label"]:
+    if data.labels is None or [column.name for column in schema.context] != ["label"]:
         return unknown
     return {
         "entropy_nats": data.conditional_entropy,
@@ -156,7 +157,9 @@ def _draw(flow, folder: Path, schema: Schema, test, history, entropy) -> list[st
     x, context = test
     for name in _PICTURES:
         (folder / name).unlink(missing_ok=True)
-    plot.history(history, entropy=entropy).figure.savefig(folder / "history.png")
+    # Of whole figures: matplotlib's hints allow for axes in a part of one, which cannot be saved.
+    ax: Any = plot.history(history, entropy=entropy)
+    ax.figure.savefig(folder / "history.png")
     if len(schema.columns) == 2 and context is None:
         ax = plot.density(flow, x=x, columns=schema.columns)
         ax.figure.savefig(folder / "density.png")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from tfflows_cli.errors import CommandError
 from tfflows_cli.quiet import quiet_import
 from tfflows_cli.schema import Schema
 from tfflows_cli.tables import READABLE, Table, read_table
+
+if TYPE_CHECKING:
+    from tfflows.datasets import Dataset
 
 # Enough to train on that a flow cannot learn the rows by heart, and enough to test on that the
 # test NLL is within about 0.01 nats of its expectation.
@@ -49,7 +53,7 @@ class Source:
     order: np.ndarray
     sizes: tuple[int, ...]
     test: Table | None = None
-    dataset: object | None = None
+    dataset: Dataset | None = None
 
     def encode(self, schema: Schema) -> dict[str, Part]:
         """Return the events and contexts of the parts ``train``, ``val`` and ``test``.
@@ -86,6 +90,8 @@ def _check_spread(schema: Schema, source: str, x: np.ndarray, context: np.ndarra
                 f"{source}, column {name!r} is constant, so that its density has no bound. Choose "
                 "other columns with --columns, or add noise of one step with --noise."
             )
+    if context is None:
+        return
     start = 0
     for column in schema.context:
         if np.ptp(context[:, start : start + column.width], axis=0).max() == 0:

@@ -258,15 +258,18 @@ def check_output(out: str) -> None:
         raise CommandError(f"cannot write {out!r}: there is no folder {str(Path(out).parent)!r}")
 
 
-def write_table(out: str, columns: Mapping[str, Sequence]) -> None:
+def write_table(out: str, columns: Mapping[str, Sequence | np.ndarray]) -> None:
     """Write columns as CSV to a file or, for ``-``, to stdout; to ``.npy`` if it is called so.
 
     Numbers of float32 are written with nine digits, which give the same float32 back.
     """
     if out.endswith(".npy"):
-        numbers = [_as_numbers(column) for column in columns.values()]
-        if any(column is None for column in numbers):
-            raise CommandError(f"{out}: text cannot be written as .npy; write .csv")
+        numbers = []
+        for column in columns.values():
+            values = _as_numbers(column)
+            if values is None:
+                raise CommandError(f"{out}: text cannot be written as .npy; write .csv")
+            numbers.append(values)
         stacked = np.stack(numbers, axis=-1).astype(np.float32)
         np.save(out, stacked[:, 0] if len(numbers) == 1 else stacked)
         return
@@ -277,7 +280,7 @@ def write_table(out: str, columns: Mapping[str, Sequence]) -> None:
         _write_csv(file, columns)
 
 
-def _write_csv(file, columns: Mapping[str, Sequence]) -> None:
+def _write_csv(file, columns: Mapping[str, Sequence | np.ndarray]) -> None:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(columns)
     spelled = [

@@ -4,7 +4,8 @@ import difflib
 import functools
 import inspect
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
 
 import keras
 
@@ -12,8 +13,12 @@ from tfflows.inputs.validation import as_shape
 
 __all__ = ["extends"]
 
+_Builder = TypeVar("_Builder", bound=Callable)
 
-def extends(*others, fixed=("univariate",)) -> Callable:
+
+def extends(
+    *others: Callable, fixed: Sequence[str] = ("univariate",)
+) -> Callable[[_Builder], _Builder]:
     """Let the ``**kwargs`` of a function be the parameters of `others`.
 
     The signature of the decorated function names all of them, its own first. Calls are checked
@@ -32,12 +37,12 @@ def extends(*others, fixed=("univariate",)) -> Callable:
         The decorator.
     """
 
-    def decorate(function):
+    def decorate(function: _Builder) -> _Builder:
         signature = _joined(function, others, fixed)
         name = function.__name__
 
         @functools.wraps(function)
-        def checked(*args, **kwargs):
+        def checked(*args: Any, **kwargs: Any) -> Any:
             for key in kwargs:
                 if key in fixed:
                     raise TypeError(
@@ -55,8 +60,8 @@ def extends(*others, fixed=("univariate",)) -> Callable:
             arguments["event_shape"] = as_shape(arguments["event_shape"], "event_shape")
             return function(**arguments)
 
-        checked.__signature__ = signature
-        return checked
+        vars(checked)["__signature__"] = signature
+        return cast(_Builder, checked)
 
     return decorate
 

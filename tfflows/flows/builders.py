@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from tfflows import layers, univariates
 from tfflows.flows.arguments import extends
 from tfflows.flows.stack import copies, stack
+from tfflows.inputs.validation import as_shape
 from tfflows.models import Flow
 from tfflows.univariates import Univariate
 
@@ -108,6 +109,7 @@ def AutoregressiveFlow(
     >>> flow.sample(5, seed=0).shape
     TensorShape([5, 3])
     """
+    shape = as_shape(event_shape, "event_shape")
     families = _families(univariate, transforms)
 
     def layer(index, dtype):
@@ -127,7 +129,7 @@ def AutoregressiveFlow(
 
     return stack(
         layer,
-        event_shape,
+        shape,
         context_shape,
         transforms,
         linear=linear,
@@ -230,7 +232,8 @@ def CouplingFlow(
     >>> flow.sample(5, seed=0).shape
     TensorShape([5, 3])
     """
-    if math.prod(event_shape) < 2:
+    shape = as_shape(event_shape, "event_shape")
+    if math.prod(shape) < 2:
         raise ValueError(
             "a coupling flow splits an event in two, and this one has a single coordinate; use "
             "tfflows.MAF or tfflows.NSF, which model it by elementwise maps."
@@ -254,7 +257,7 @@ def CouplingFlow(
 
     return stack(
         layer,
-        event_shape,
+        shape,
         context_shape,
         transforms,
         linear=linear,

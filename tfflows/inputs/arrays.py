@@ -125,8 +125,11 @@ def split_rows(data: tuple, share: float, seed: int) -> tuple[tuple, tuple]:
         )
     # At random: the last rows of a sorted table are all of one kind.
     order = np.random.default_rng(seed).permutation(rows)
-    parts = (np.sort(order[held:]), np.sort(order[:held]))
-    return tuple(tuple(None if a is None else a[part] for a in data) for part in parts)
+    train, held_out = np.sort(order[held:]), np.sort(order[:held])
+    return (
+        tuple(None if a is None else a[train] for a in data),
+        tuple(None if a is None else a[held_out] for a in data),
+    )
 
 
 def _check_spread(x, what) -> None:

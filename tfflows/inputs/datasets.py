@@ -33,7 +33,7 @@ class Batches(NamedTuple):
     ----------
     dataset : tf.data.Dataset or tf.distribute.DistributedDataset
         The batches.
-    count : int or None
+    steps : int or None
         How many there are, if that is known.
     on_epoch_begin, on_epoch_end : callable
         What a PyDataset wants to hear.
@@ -42,7 +42,7 @@ class Batches(NamedTuple):
     """
 
     dataset: tf.data.Dataset
-    count: int | None
+    steps: int | None
     on_epoch_begin: Callable[[], None] = lambda: None
     on_epoch_end: Callable[[], None] = lambda: None
     reopens: bool = True

@@ -125,7 +125,7 @@ def check_context_shape(given: tuple | None, context_shape: tuple | None) -> Non
 
 def check_pair(x, context, event_shape: tuple, context_shape: tuple | None) -> None:
     """Raise a ValueError unless the batches of `x` and `context` fit together."""
-    if context is None:
+    if context is None or context_shape is None:
         return
     left = tuple(x.shape)[: len(x.shape) - len(event_shape)]
     right = tuple(context.shape)[: len(context.shape) - len(context_shape)]

@@ -24,6 +24,8 @@ class BaseDistribution(keras.layers.Layer):
         Keras's own arguments.
     """
 
+    distribution: tfd.Distribution
+
     def __init__(self, distribution, **kwargs):
         super().__init__(**{"name": "base", **kwargs})
         if isinstance(distribution, BaseDistribution):

@@ -4,6 +4,7 @@ import functools
 import itertools
 import math
 import os
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -13,7 +14,7 @@ from tensorflow_probability import distributions as tfd
 from tfflows import diagnostics
 from tfflows.inputs import validation
 from tfflows.inputs.datasets import raising_value_errors
-from tfflows.losses.base import CallableLoss
+from tfflows.losses.base import CallableLoss, DensityLoss
 from tfflows.saving.model_files import export_model, save_model
 from tfflows.scoring import calls
 from tfflows.scoring.bound import importance_weighted_bound
@@ -62,6 +63,9 @@ class DensityModel(keras.Model):
     >>> LazyGaussian().log_prob(tf.zeros([5]), context=tf.zeros([5, 8])).shape
     TensorShape([5])
     """
+
+    built: bool
+    train_function: Any  # Keras's; None until it is made
 
     def __init__(self, event_shape, context_shape=None, **kwargs):
         kwargs.setdefault("autocast", False)
@@ -174,7 +178,7 @@ class DensityModel(keras.Model):
         context = validation.check_context(context, self.context_shape, self.variable_dtype)
         return None if context is None else tf.cast(context, self.variable_dtype)
 
-    def _log_density(self, x, context=None):
+    def _log_density(self, x, context=None, seed=None):
         log_prob = self.distribution(context).log_prob(tf.identity(x))
         # Outside the support nothing moves the density, neither the point nor a weight.
         nothing = tf.constant(-math.inf, log_prob.dtype)
@@ -439,7 +443,7 @@ validation_batch_size, validation_freq
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Return the weighted mean loss over all replicas, with the losses that layers add."""
-        return step.mean_loss(self, self.loss.of(y, y_pred), sample_weight)
+        return step.mean_loss(self, cast(DensityLoss, self.loss).of(y, y_pred), sample_weight)
 
     def make_train_function(self, force: bool = False):
         """Compile the training step; the result stops at the first value that is not finite."""

@@ -155,7 +155,7 @@ class Flow(DensityModel):
         )
 
     def _probe_context_network(self) -> tuple:
-        made_up = tf.zeros([1, *self.context_shape], self.variable_dtype)
+        made_up = tf.zeros([1, *(self.context_shape or ())], self.variable_dtype)
         # This may be its first call, which draws its weights.
         with restore_variables(getattr(self.context_network, "variables", ())):
             features = self.context_network(made_up)
@@ -190,7 +190,7 @@ class Flow(DensityModel):
         return tuple(layer.latent_shape(shape))
 
     def _refuse_shared_weights(self) -> None:
-        owners = {}
+        owners: dict[int, keras.layers.Layer] = {}
         for layer in self.bijector_layers:
             for weight in layer.weights:
                 owner = owners.setdefault(id(weight), layer)
@@ -244,7 +244,7 @@ class Flow(DensityModel):
         if self.context_standardize is not None:
             context = self.context_standardize.inverse(context)[0]
         if self.context_network is not None:
-            rank = len(self.context_shape)
+            rank = len(self.context_shape or ())
             batch = tf.shape(context)[: context.shape.rank - rank]
             rows = (
                 tf.reshape(context, tf.concat([[-1], self.context_shape], 0))
@@ -297,7 +297,7 @@ class Flow(DensityModel):
         if context is not None:
             # Each context has its own events, also where no layer makes use of it.
             context = tf.convert_to_tensor(context)
-            batch_rank = context.shape.rank - len(self.context_shape)
+            batch_rank = context.shape.rank - len(self.context_shape or ())
             known = bijector.experimental_batch_shape(x_event_ndims=len(self._latent_shape))
             if known.rank is not None and known.rank < batch_rank:
                 base = tfd.BatchBroadcast(base, with_shape=tf.shape(context)[:batch_rank])

@@ -5,6 +5,7 @@ import json
 import os
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,10 +39,11 @@ def write_checkpoint(path: str | os.PathLike, content: dict, arrays: list[np.nda
     arrays = [np.asarray(array) for array in arrays]
     shapes = [[array.dtype.str, list(array.shape)] for array in arrays]
     head = json.dumps({"format": _FORMAT, "arrays": shapes, "content": content}).encode()
+    parts: list[Any] = [_MARK, _LENGTH.pack(len(head)), head, *map(np.ascontiguousarray, arrays)]
     total = hashlib.sha256()
     try:
         with replacing(Path(path)) as aside, open(aside, "wb") as stream:
-            for part in (_MARK, _LENGTH.pack(len(head)), head, *map(np.ascontiguousarray, arrays)):
+            for part in parts:
                 stream.write(part)
                 total.update(part)
             stream.write(total.digest())

@@ -8,7 +8,7 @@ from tfflows.inputs.arrays import check_steps, check_table
 from tfflows.inputs.datasets import is_dataset, open_batches
 from tfflows.training.callbacks import has_batch_hooks, listed_callbacks
 from tfflows.training.compilation import evaluation_program, is_distributed, prepare
-from tfflows.training.feeds import KerasFeed, feed_by_program
+from tfflows.training.feeds import Feed, KerasFeed, many_steps
 from tfflows.training.sources import Passes, Rows
 
 __all__ = ["Evaluation", "evaluate", "latest_logs"]
@@ -104,6 +104,7 @@ class Evaluation:
     ):
         self._model, self._batches = model, None
         distributed = is_distributed(model)
+        source: Passes | Rows
         if is_dataset(x):
             self._batches = open_batches(model, x)
             source = Passes(self._batches, steps=steps)
@@ -132,9 +133,11 @@ class Evaluation:
         ):
             model.make_test_function()
             strategy = model.distribute_strategy
-            self._feed = KerasFeed(model.test_function, source, model.steps_per_execution, strategy)
+            self._feed: Feed = KerasFeed(
+                model.test_function, source, model.steps_per_execution, strategy
+            )
         else:
-            self._feed = feed_by_program(evaluation_program(model, model.test_step), source)
+            self._feed = many_steps(evaluation_program(model, model.test_step), source)
         self.steps = self._feed.steps
 
     def run(self, callbacks: keras.callbacks.CallbackList) -> dict:
@@ -145,7 +148,7 @@ class Evaluation:
         model.reset_metrics()
         if self._batches is not None:
             self._batches.on_epoch_begin()
-        logs = {}
+        logs: dict = {}
         for call in self._feed.calls(0):
             callbacks.on_test_batch_begin(call.first)
             try:

@@ -11,7 +11,7 @@ from tfflows.inputs.datasets import unpack
 from tfflows.training.multi_step import longest_stride, stride
 from tfflows.training.sources import Passes, Rows
 
-__all__ = ["Call", "KerasFeed", "feed_by_program"]
+__all__ = ["Call", "Feed", "KerasFeed", "many_steps"]
 
 
 class Call(NamedTuple):
@@ -24,11 +24,6 @@ class Call(NamedTuple):
     first: int
     last: int
     run: Callable
-
-
-def feed_by_program(program, source: Rows | Passes) -> "RowFeed | DatasetFeed":
-    """Return the feed of a program that takes many steps in a call."""
-    return (RowFeed if isinstance(source, Rows) else DatasetFeed)(program, source)
 
 
 class RowFeed:
@@ -82,7 +77,9 @@ class DatasetFeed:
     def __init__(self, program, passes: Passes):
         self.program, self.passes, self.steps = program, passes, passes.steps
         self.stride = stride(passes.steps)
-        self._opened = self._stacked = self._stacks = None
+        self._opened: tf.data.Dataset | None = None
+        self._stacked: tf.data.Dataset | None = None
+        self._stacks: _Stacks | None = None
 
     def calls(self, epoch: int, skip: int = 0) -> Iterator[Call]:
         """Yield the calls of an epoch, but the first `skip` of them."""
@@ -92,13 +89,13 @@ class DatasetFeed:
             if opened is not self._opened:
                 self._opened, self._stacked = opened, _stacked(opened, self.stride)
             self._stacks = _Stacks(self._stacked, self.stride, self.program.jit_compile)
-        while self.steps is None or step < self.steps:
+        while self._stacks is not None and (self.steps is None or step < self.steps):
             most = self.stride if self.steps is None else min(self.stride, self.steps - step)
             piece = self._stacks.take(most)
             if piece is None:
                 return
-            yield Call(step, step + piece.count - 1, functools.partial(self._run, piece))
-            step += piece.count
+            yield Call(step, step + piece.steps - 1, functools.partial(self._run, piece))
+            step += piece.steps
 
     def _run(self, piece: "_Piece") -> dict:
         arrays, sizes, step, count, usual = piece
@@ -123,7 +120,7 @@ class _Piece(NamedTuple):
     arrays: tuple
     sizes: np.ndarray
     first: int
-    count: int
+    steps: int
     usual: int
 
 
@@ -139,7 +136,8 @@ class _Stacks:
     def __init__(self, stacked: tf.data.Dataset, stride: int, keep_shape: bool):
         self._stacks = iter(stacked)
         self._stride, self._keep_shape = stride, keep_shape
-        self._arrays, self._sizes, self._taken, self._usual = (), np.zeros(0), 0, None
+        self._arrays: tuple = ()
+        self._sizes, self._taken, self._usual = np.zeros(0), 0, 0
 
     def take(self, most: int) -> _Piece | None:
         """Return the next steps, at most so many; None at the end."""
@@ -180,16 +178,19 @@ class KerasFeed:
     def __init__(self, function, source: Rows | Passes, per_call: int, strategy, goes_on=False):
         self.function, self.source, self.strategy = function, source, strategy
         self.steps, self.stride = source.steps, per_call
-        self._goes_on = goes_on and isinstance(source, Rows) and source.steps % per_call == 0
-        self._iterator = None
+        # The rows, where one opening serves all epochs.
+        self._rows = None
+        if goes_on and isinstance(source, Rows) and source.steps % per_call == 0:
+            self._rows = source
+        self._iterator: Iterator | None = None
 
     def calls(self, epoch: int, skip: int = 0) -> Iterator[Call]:
         """Yield the calls of an epoch, but the first `skip` of them."""
         step = skip * self.stride
-        if not self._goes_on:
+        if self._rows is None:
             opened = self.source.open(epoch, step)
         else:
-            opened = self.source.open(epoch, step, True) if self._iterator is None else None
+            opened = self._rows.open(epoch, step, True) if self._iterator is None else None
         if opened is not None:
             if isinstance(opened, tf.data.Dataset):
                 opened = self.strategy.experimental_distribute_dataset(opened)
@@ -197,3 +198,11 @@ class KerasFeed:
         while self.steps is None or step < self.steps:
             yield Call(step, step + self.stride - 1, lambda: self.function(self._iterator))
             step += self.stride
+
+
+Feed = DatasetFeed | KerasFeed | RowFeed
+
+
+def many_steps(program, source: Rows | Passes) -> RowFeed | DatasetFeed:
+    """Return the steps that a program takes on rows or batches, many in one call."""
+    return RowFeed(program, source) if isinstance(source, Rows) else DatasetFeed(program, source)

@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from typing import Any
 
 import keras
 import numpy as np
@@ -57,12 +58,12 @@ def differences(one: dict, other: dict) -> str:
 
 def sum_of(*arrays) -> list:
     """Return shapes, types and checksums of arrays; None stays None."""
-    return [
-        None
-        if array is None
-        else [list(array.shape), str(array.dtype), zlib.crc32(np.ascontiguousarray(array))]
-        for array in arrays
-    ]
+    return [None if array is None else _sum_of(np.ascontiguousarray(array)) for array in arrays]
+
+
+def _sum_of(array: Any) -> list:
+    # Arrays are buffers, which NumPy's hints say from Python 3.12 on.
+    return [list(array.shape), str(array.dtype), zlib.crc32(array)]
 
 
 # Names are numbered as objects are made, and values are what training changes.

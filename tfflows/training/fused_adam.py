@@ -90,13 +90,13 @@ def _slots(optimizer, variables) -> dict | None:
         return None
     if "update_step" in vars(optimizer):  # somebody has put one of their own there
         return None
-    named = {}
+    named: dict[str, list] = {}
     for state in optimizer.variables:
         named.setdefault(state.name, []).append(getattr(state, "value", state))
     slots = {}
     for variable in variables:
         stem = variable.path.replace("/", "_")
-        found = [named.get(f"{stem}_{kind}", ()) for kind in ("momentum", "velocity")]
+        found = [named.get(f"{stem}_{kind}", []) for kind in ("momentum", "velocity")]
         if any(len(states) != 1 for states in found):
             return None
         slots[id(variable.value)] = tuple(states[0] for states in found)

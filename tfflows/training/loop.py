@@ -8,13 +8,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfflows.inputs.arrays import check_steps, check_table, split_rows
-from tfflows.inputs.datasets import first_batch, is_dataset, open_batches
+from tfflows.inputs.datasets import Batches, first_batch, is_dataset, open_batches
 from tfflows.privates import forget_restored_epoch, restored_epoch
 from tfflows.training.adaptation import adapt_once
 from tfflows.training.callbacks import has_batch_hooks, listed_callbacks, split_resume
 from tfflows.training.compilation import is_distributed, prepare, training_program
 from tfflows.training.evaluate import Evaluation, latest_logs
-from tfflows.training.feeds import KerasFeed, feed_by_program
+from tfflows.training.feeds import Feed, KerasFeed, many_steps
 from tfflows.training.fingerprint import describe_run, sum_of
 from tfflows.training.finiteness import NonFiniteStepError, explain
 from tfflows.training.resume import Position
@@ -57,7 +57,8 @@ def fit(
     epochs = limited(epochs, "epochs") if epochs else epochs
 
     # Inputs: batches of a dataset, or a table of arrays (x, context, sample_weight).
-    batches = table = None
+    batches: Batches | None = None
+    table: tuple = ()
     if is_dataset(x):
         _check_alone(context, sample_weight, validation_split)
         batches = open_batches(model, x)
@@ -98,7 +99,7 @@ def fit(
     # Where to begin: an interrupted run goes on where it stopped.
     at = Position(initial_epoch)
     if resume is not None:
-        run = {
+        run: dict = {
             "seed": seed,
             "batch_size": batch_size or 32,
             "shuffle": shuffle,
@@ -113,11 +114,12 @@ def fit(
         drawn = run["seed"] = drawn if run["seed"] is None else run["seed"]
 
     # Adaptation to the training rows.
-    adapt_once(model, table)
+    adapt_once(model, table or None)
 
     # The steps of an epoch: many in one program, unless something asks for single ones.
     state = model.training_state
     state.seed.assign(drawn)
+    source: Passes | Rows
     if batches is not None:
         source = Passes(batches, initial_epoch, steps_per_epoch)
         if resume is not None and not source.steps:
@@ -137,12 +139,12 @@ def fit(
         or any(has_batch_hooks(callback) for callback in callbacks)
     ):
         model.make_train_function()
-        strategy = model.distribute_strategy
-        feed = KerasFeed(model.train_function, source, model.steps_per_execution, strategy, True)
+        strategy, per_call = model.distribute_strategy, model.steps_per_execution
+        feed: Feed = KerasFeed(model.train_function, source, per_call, strategy, True)
     else:
         planned = None if source.steps is None else source.steps * (epochs - initial_epoch)
         program = training_program(model, model.train_step, planned, resume is not None)
-        feed = feed_by_program(program, source)
+        feed = many_steps(program, source)
 
     # Epochs.
     callbacks = keras.callbacks.CallbackList(
@@ -160,8 +162,9 @@ def fit(
     if batches is not None:
         # Keras ends an epoch before the first, too, for a PyDataset that shuffles there.
         batches.on_epoch_end()
-    first, skip = at if restored_epoch(model) is None else (restored_epoch(model), 0)
-    logs = {}
+    restored = restored_epoch(model)
+    first, skip = at if restored is None else (restored, 0)
+    logs: dict = {}
     for epoch in range(first, epochs):
         model.reset_metrics()
         state.begin_epoch(epoch, model.optimizer)

@@ -50,7 +50,7 @@ class EvaluationSteps:
     def __init__(self, model, step: Callable):
         self.model, self.step = model, step
         self._made_of = self._parts()
-        self._programs = {}
+        self._programs: dict = {}
 
     def _parts(self) -> list:
         """Return what the program is compiled of, to compare: objects by their identity."""

@@ -1,7 +1,7 @@
 """Going on with an interrupted training run, to the very weights it would have had."""
 
-import math
 import os
+import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -84,8 +84,9 @@ class Resume(keras.callbacks.Callback):
             raise ValueError(f"share must lie between 0 and 1; got {share!r}.")
         self.directory = Path(directory)
         self.share = share
-        self._run = None
-        self._found = None
+        self._run: dict | None = None
+        self._found: tuple[dict, list] | None = None
+        self._write_again = 0.0
 
     @property
     def path(self) -> Path:
@@ -131,14 +132,14 @@ class Resume(keras.callbacks.Callback):
         self._found = content, arrays
         # Keep the seed that the run drew, if it drew one.
         run["seed"] = content["run"]["seed"]
-        self._restore_variables(model)
-        return Position(math.inf if content["finished"] else content["epoch"], content["call"])
+        self._restore_variables(model, content, arrays)
+        # A run that is complete stopped after all of its epochs, however many are asked for.
+        return Position(sys.maxsize if content["finished"] else content["epoch"], content["call"])
 
     def _variables(self, model) -> list:
         return [*model.variables, *model.optimizer.variables, *model.metrics_variables]
 
-    def _restore_variables(self, model) -> None:
-        content, arrays = self._found
+    def _restore_variables(self, model, content: dict, arrays: list) -> None:
         # The metrics of a model come into being with its first batch; nothing is lost before.
         count = content["variables"]
         for variable, array in zip(self._variables(model)[:count], arrays[:count], strict=False):
@@ -163,7 +164,7 @@ class Resume(keras.callbacks.Callback):
         content, arrays = self._found
         if len(self._variables(self.model)) != content["variables"]:
             raise ValueError(f"the checkpoint {self.path} was written with other metrics.")
-        self._restore_variables(self.model)
+        self._restore_variables(self.model, content, arrays)
         set_states(self._others, content["callbacks"], arrays)
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -174,7 +175,7 @@ class Resume(keras.callbacks.Callback):
         content, arrays = self._found
         if content["call"] and not content["finished"]:
             # What callbacks did to the model at the beginning of this epoch, they have done before.
-            self._restore_variables(self.model)
+            self._restore_variables(self.model, content, arrays)
             set_states(self._others, content["callbacks"], arrays)
             self.model.training_state.first_step = content["first_step"]
             self._calls = content["call"]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import TypeVar
 
 import keras
 import tensorflow as tf
@@ -10,8 +11,10 @@ from tfflows.inputs.datasets import Batches, no_context
 
 __all__ = ["Passes", "Rows", "limited", "row_order"]
 
+_Count = TypeVar("_Count", int, int | None)
 
-def limited(count: int | None, what: str) -> int | None:
+
+def limited(count: _Count, what: str) -> _Count:
     """Return a number of epochs or steps, at most what ``keras.config`` allows in a trial run."""
     most = getattr(keras.config, f"max_{what}", lambda: None)()
     return min(count or most, most) if most else count
@@ -42,17 +45,28 @@ class Rows:
     first_epoch : int
         The epoch that the first pass belongs to.
     steps : int, optional
-        Steps of an epoch; by default those of a pass.
+        Steps of an epoch; by default those of a pass, which is one step where there are no rows.
     """
 
-    def __init__(self, arrays, batch_size: int, order: Callable, first_epoch: int = 0, steps=None):
+    def __init__(
+        self,
+        arrays: tuple,
+        batch_size: int,
+        order: Callable,
+        first_epoch: int = 0,
+        steps: int | None = None,
+    ):
         self.arrays = tuple(None if a is None else tf.convert_to_tensor(a) for a in arrays)
-        self.count = next((int(a.shape[0]) for a in self.arrays if a is not None), None)
-        self.batch_size = min(batch_size, max(self.count or 1, 1))
+        count = next((int(a.shape[0]) for a in self.arrays if a is not None), None)
+        self.count = count
+        self.batch_size = min(batch_size, max(count or 1, 1))
         self.order, self.first_epoch = order, first_epoch
-        self.pass_steps = steps if self.count is None else math.ceil(self.count / self.batch_size)
+        self.pass_steps = (steps or 1) if count is None else math.ceil(count / self.batch_size)
         self.steps = limited(self.pass_steps if steps is None else steps, "steps_per_epoch")
-        self._number = self._index = self._range = self._batches = None
+        self._number: int | None = None
+        self._index: tuple = ()
+        self._range: tuple[int, int] | None = None
+        self._batches: tf.data.Dataset | None = None
 
     def begin(self, epoch: int) -> int:
         """Return how many steps are taken before an epoch."""
@@ -62,7 +76,7 @@ class Rows:
         """Return the row numbers of a pass, ``[steps, batch]``, and those of a smaller last one."""
         if self._number != number:
             order = self.order(self.first_epoch + number)
-            full = self.count // self.batch_size * self.batch_size
+            full = len(order) // self.batch_size * self.batch_size
             self._index = tf.reshape(order[:full], [-1, self.batch_size]), order[full:]
             self._number = number
         return self._index
@@ -122,7 +136,7 @@ class Passes:
     def __init__(self, batches: Batches, first_epoch: int = 0, steps: int | None = None):
         self.dataset, self.first_epoch = batches.dataset, first_epoch
         self.goes_on = steps is not None
-        self.steps = limited(steps or batches.count, "steps_per_epoch")
+        self.steps = limited(steps or batches.steps, "steps_per_epoch")
         if self.goes_on and batches.reopens and isinstance(self.dataset, tf.data.Dataset):
             self.dataset = self.dataset.repeat()
         self._begun = False
@@ -130,7 +144,7 @@ class Passes:
     def open(self, epoch: int, skip: int):
         """Return the batches of an epoch but the first `skip`; None to go on with what is open."""
         dataset, passed = self.dataset, epoch - self.first_epoch
-        if self.goes_on:
+        if self.goes_on and self.steps is not None:
             if self._begun:
                 return None
             skip += passed * self.steps

@@ -55,7 +55,7 @@ class TrainingState:
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
             name="run_seed",
         )
-        self.programs = {}
+        self.programs: dict = {}
         self.steps = self.epoch = self.first_step = 0
         self.inspected = None
 

@@ -1,5 +1,7 @@
 """The contract of a univariate family: raw numbers in, an increasing scalar bijector out."""
 
+from typing import TYPE_CHECKING, Any
+
 import keras
 
 from tfflows.bijectors.base import Bijector
@@ -61,6 +63,10 @@ class Univariate:
     period: float | None = None
 
     _options: dict[str, Option] = {}  # noqa: RUF012
+
+    if TYPE_CHECKING:
+        # A declared family gets its constructor when its class is made, unseen by type checkers.
+        def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
