@@ -127,7 +127,8 @@ def test_masked_entries_do_not_matter():
     net = make()
     x, c = normal(5, 4), normal(5, 3)
     expected = net(x, c).numpy()
-    for (kernel,), mask in zip(net._blocks, net.masks, strict=True):
+    for layer, mask in zip(net._network.layers, net.masks, strict=True):
+        (kernel,) = layer.blocks
         kernel.assign(kernel + 100.0 * (1.0 - mask))
     np.testing.assert_array_equal(net(x, c), expected)
 

@@ -44,7 +44,7 @@ def whole(made):
     """Return the network with each kernel in one piece."""
     options = {**made.get_config(), "kernel_constraint": None}
     other = type(made)(**{**options, "activation": made.activation, "kernel_constraint": free})
-    assert all(len(product.blocks) == 1 for product in other._products)
+    assert all(len(layer.blocks) == 1 for layer in other._network.layers)
     store = {}
     made.save_own_variables(store)
     other.load_own_variables(store)
@@ -53,15 +53,19 @@ def whole(made):
 
 def in_whole_kernels(made, weights) -> list:
     """Return arrays like the blocks of kernels and the biases, kernels joined."""
-    weights = iter(weights)
-    return [join([next(weights) for _ in variables]) for _, variables, _, join in made._stored()]
+    weights, joined = iter(weights), []
+    for layer in made._network.layers:
+        joined.append(layer.product.join([next(weights) for _ in layer.blocks]))
+        joined += [next(weights) for one in (layer.bias, layer.context_kernel) if one is not None]
+    assert not list(weights)
+    return joined
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("name", CASES)
 def test_values_and_gradients_are_those_of_whole_products(name, jit_compile):
     made = network(**CASES[name])
-    assert any(len(product.columns) == 2 for product in made._products)
+    assert any(len(layer.product.columns) == 2 for layer in made._network.layers)
     random = np.random.default_rng(1)
     x = tf.constant(random.normal(size=(4, 1, 9)), "float32")
     context = tf.constant(random.normal(size=(5, 3)), "float32") if made.conditional else None
@@ -101,7 +105,7 @@ def test_second_derivatives_pass():
 
 def test_a_quarter_of_the_products_of_a_wide_layer_is_left_out():
     made = network()
-    size = sum(np.prod(block.shape) for block in made._blocks[1])
+    size = sum(np.prod(block.shape) for block in made._network.layers[1].blocks)
     assert size == pytest.approx(0.75 * 256**2, rel=0.03)
 
 
@@ -109,7 +113,7 @@ def test_a_quarter_of_the_products_of_a_wide_layer_is_left_out():
 def test_networks_of_one_degree_stay_whole(event):
     made = AutoregressiveNetwork(params=2, event_shape=event, hidden_units=(256, 256))
     assert made(tf.ones([3, event])).shape == (3, event, 2)
-    assert all(len(product.columns) == 1 for product in made._products)
+    assert all(len(layer.product.columns) == 1 for layer in made._network.layers)
 
 
 def test_inputs_that_nothing_sees_are_left_out():

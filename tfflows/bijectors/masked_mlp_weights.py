@@ -1,4 +1,4 @@
-"""The layers of a masked autoregressive network as plain tensors."""
+"""The forward pass of a masked autoregressive network, and its layers as plain tensors."""
 
 import dataclasses
 import itertools
@@ -7,7 +7,65 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["MaskedMLPWeights"]
+from tfflows.bijectors.event import flatten_event, restore_event
+
+__all__ = ["MaskedMLPWeights", "add", "ends_block", "forward_pass"]
+
+
+def forward_pass(
+    inputs, depth: int, affine: Callable, activate: Callable, residual: bool = False
+) -> list:
+    r"""Return what each layer of a masked network computes, from the input to the output.
+
+    .. math:: s_l = \mathrm{affine}_l(u_l) \; (+ \, s_{l-2}), \qquad u_{l+1} = a_l(s_l),
+
+    from :math:`u_0 =` `inputs`; the term in parentheses where a residual block ends.
+
+    Parameters
+    ----------
+    inputs
+        What the first layer sees: a tensor, or anything else that `affine` takes.
+    depth : int
+        The number of layers.
+    affine : callable
+        ``affine(layer, inputs, skip)`` returns the product of a layer with its offset, plus
+        `skip` unless that is None.
+    activate : callable
+        ``activate(layer, state)`` returns the inputs of the layer after a hidden one.
+    residual : bool
+        Whether hidden layers are residual blocks of two layers.
+
+    Returns
+    -------
+    list
+        The states: what the activations act on, and last the outputs.
+
+    Examples
+    --------
+    >>> def affine(layer, u, skip):
+    ...     return add(10.0 * u, skip)
+    >>> forward_pass(1.0, 4, affine, lambda layer, s: s + 1.0, residual=True)
+    [10.0, 110.0, 1120.0, 11210.0]
+    """
+    states = []
+    for layer in range(depth):
+        skip = states[layer - 2] if ends_block(layer, depth, residual) else None
+        states.append(affine(layer, inputs, skip))
+        if layer < depth - 1:
+            inputs = activate(layer, states[-1])
+    return states
+
+
+def ends_block(layer: int, depth: int, residual: bool) -> bool:
+    """Whether a layer of a network of so many ends a residual block."""
+    return residual and layer % 2 == 0 and 2 <= layer < depth - 1
+
+
+def add(product, *terms):
+    """Return `product` plus those terms that are not None."""
+    for term in terms:
+        product = product if term is None else product + term
+    return product
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -115,7 +173,15 @@ class MaskedMLPWeights:
 
     def skips(self, layer: int) -> bool:
         """Whether s of `layer` starts from s of two layers before."""
-        return self.residual and layer % 2 == 0 and 2 <= layer < len(self.kernels) - 1
+        return ends_block(layer, len(self.kernels), self.residual)
+
+    def run(self, inputs, affine: Callable) -> list:
+        """Return the states of all layers, products computed by `affine`: see `forward_pass`."""
+
+        def activate(_, state):
+            return self.activation(state)
+
+        return forward_pass(inputs, len(self.kernels), affine, activate, self.residual)
 
     def permuted(self, order) -> "MaskedMLPWeights":
         """Return the network whose coordinate i is coordinate ``order[i]`` of this one."""
@@ -143,15 +209,16 @@ class MaskedMLPWeights:
         inputs = tf.cast(x, self.kernels[0].dtype)
         if self.features is not None:
             inputs = self.features(inputs[..., tf.newaxis])
-            inputs = _last_axes(inputs, 2, [count * self.feature_size])
-        states = []
-        for layer, (kernel, offset) in enumerate(zip(self.kernels, self.offsets, strict=True)):
+            inputs = flatten_event(inputs, (count, self.feature_size))
+
+        def affine(layer, inputs, skip):
+            kernel = self.kernels[layer]
             flat = inputs.shape.rank == 2
             product = inputs @ kernel if flat else tf.tensordot(inputs, kernel, 1)
-            product = add_offset(product, offset)
-            states.append(product + states[layer - 2] if self.skips(layer) else product)
-            inputs = self.activation(states[-1])
-        return _last_axes(states[-1], 1, [count, self.parameter_size])
+            return add(product, self.offsets[layer], skip)
+
+        states = self.run(inputs, affine)
+        return restore_event(states[-1], (count, self.parameter_size))
 
     def evaluate(self, x) -> tuple[list, list]:
         """Evaluate the layers one by one at events given by rows; gradients stay within a layer.
@@ -169,15 +236,14 @@ class MaskedMLPWeights:
         states : list of tf.Tensor
             What the activation of each hidden layer acts on.
         """
-        products, states = [], []
-        inputs = self.encode(x)
-        for layer, kernel in enumerate(self.kernels):
-            product = multiply(tf.transpose(kernel), tf.stop_gradient(inputs))
-            products.append(add_offset(product, self.offset_rows(layer, x.shape.rank)))
-            if layer < len(self.kernels) - 1:
-                skip = self.skips(layer)
-                states.append(products[-1] + states[layer - 2] if skip else products[-1])
-                inputs = self.activation(states[-1])
+        products = []
+
+        def affine(layer, inputs, skip):
+            product = multiply(tf.transpose(self.kernels[layer]), tf.stop_gradient(inputs))
+            products.append(add(product, self.offset_rows(layer, x.shape.rank)))
+            return add(products[-1], skip)
+
+        states = self.run(self.encode(x), affine)[:-1]
         return products, states
 
     def encode(self, x) -> tf.Tensor:
@@ -209,16 +275,3 @@ def multiply(kernel, array):
         return tf.linalg.matmul(kernel, array)
     flat = tf.linalg.matmul(kernel, tf.reshape(array, [array.shape[0], -1]))
     return tf.reshape(flat, tf.concat([tf.shape(flat)[:1], tf.shape(array)[1:]], 0))
-
-
-def add_offset(product, rows):
-    """Return the product with the offset added, if there is one."""
-    return product if rows is None else product + rows
-
-
-def _last_axes(array, count: int, sizes: list):
-    """Reshape the last `count` axes."""
-    batch = array.shape[: array.shape.rank - count]
-    if batch.is_fully_defined():
-        return tf.reshape(array, [*batch, *sizes])
-    return tf.reshape(array, tf.concat([tf.shape(array)[: batch.rank], sizes], 0))

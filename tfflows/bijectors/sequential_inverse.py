@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfflows.bijectors.degree_schedule import DegreeSchedule, take
-from tfflows.bijectors.masked_mlp_weights import MaskedMLPWeights, add_offset
+from tfflows.bijectors.masked_mlp_weights import MaskedMLPWeights, add
 
 __all__ = ["by_passes", "sequential_inverse"]
 
@@ -191,10 +191,9 @@ def _forward(stack, univariate, latent):
         per = size if layer == last else 1
         offset = None if offsets[layer] is None else take(offsets[layer], start * per, count * per)
         # Rounded where the network rounds.
-        state = add_offset(tf.cast(product, compute), offset)
+        skip = carried[layer - 2] if stack.skips(layer) else None
+        state = add(tf.cast(product, compute), offset, skip)
         if layer < last:
-            if stack.skips(layer):
-                state += carried[layer - 2]
             return tf.cast(stack.activation(state), dtype), state
         x, log_det = _apply(univariate, tf.cast(state, dtype), take(latent, start, count))
         return tf.cast(stack.encode(x), dtype), [log_det] if seen else [log_det, x]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import itertools
+import inspect
 import random
 from collections.abc import Callable, Sequence
 
@@ -14,18 +14,11 @@ import tensorflow as tf
 from tfflows.bijectors import checks
 from tfflows.bijectors.masked_mlp_weights import MaskedMLPWeights
 from tfflows.conditioners import linear
-from tfflows.conditioners.block_masked_matmul import BlockMaskedMatmul, best_cut
-from tfflows.conditioners.masks import (
-    group_degrees,
-    make_masks,
-    resolve_hidden_degrees,
-    resolve_order,
-)
-from tfflows.conditioners.periodic_features import circumference, periodic_features
+from tfflows.conditioners.masked_dense import WholeKernel, whole_kernels
+from tfflows.conditioners.masked_network import MaskedNetwork
+from tfflows.conditioners.masks import group_degrees, resolve_hidden_degrees, resolve_order
+from tfflows.conditioners.periodic_features import circumference
 from tfflows.conditioners.training_flag import TrainingFlag
-
-# Blocks that start small leave the signal of a deep stack at its size at the start.
-_BLOCK_SCALE = 0.1
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
@@ -298,105 +291,39 @@ class AutoregressiveNetwork(keras.layers.Layer):
             shared=self.residual,
             seed=seed,
         )
-        self._create_layers()
+        context_shape = self.conditional_event_shape
+        self._network = MaskedNetwork(
+            self,
+            self.input_degrees,
+            self._hidden_degrees,
+            self.params,
+            self.activation,
+            residual=self.residual,
+            period=self.period,
+            context_size=int(np.prod(context_shape, dtype=int)) if self.conditional else None,
+            context_everywhere=self.conditional_input_layers == "all_layers",
+            zero_output=self.zero_output,
+            use_bias=self.use_bias,
+            kernel_initializer=self.kernel_initializer,
+            bias_initializer=self.bias_initializer,
+            kernel_regularizer=self.kernel_regularizer,
+            bias_regularizer=self.bias_regularizer,
+            kernel_constraint=self.kernel_constraint,
+            bias_constraint=self.bias_constraint,
+            seed=self.seed,
+        )
+        layers = self._network.layers
+        self.layer_degrees = self._network.layer_degrees
+        self.masks = tuple(layer.product.mask for layer in layers)
+        self.biases = [layer.bias for layer in layers]
+        self.context_kernels = [layer.context_kernel for layer in layers]
         if self._dropout is not None and not self._dropout.built:
             self._dropout.build((None, *self.hidden_units[:1]))
 
-    def _create_layers(self) -> None:
-        """Create the weights of each layer, from the input to the output."""
-        hidden = []
-        for position, layer in enumerate(self._hidden_degrees):
-            hidden.extend([layer] * (2 if self.residual and position else 1))
-        columns = 1 if self.period is None else 2
-        inputs, outputs = (
-            tuple(degree for degree in self.input_degrees for _ in range(count))
-            for count in (columns, self.params)
-        )
-        self.layer_degrees = tuple(itertools.pairwise([inputs, *hidden, outputs]))
-        first, *others = make_masks(self.input_degrees, hidden, self.params)
-        self.masks = (np.repeat(first, columns, axis=0), *others)
-        cuts = best_cut(self.layer_degrees)
-        if self._needs_whole_kernels():
-            cuts = [None] * len(cuts)
-        self._products = tuple(
-            BlockMaskedMatmul(mask, *cut, first=k == 0)
-            for k, (mask, cut) in enumerate(zip(self.masks, itertools.pairwise(cuts), strict=True))
-        )
-        last = len(self.masks) - 1
-        context_size = int(np.prod(self.conditional_event_shape or (), dtype=int))
-        blocks, biases, context_kernels = [], [], []
-        for k, product in enumerate(self._products):
-            zero = self.zero_output and k == last
-            ends_block = self.residual and 0 < k < last and k % 2 == 0
-            scale = _BLOCK_SCALE if ends_block else 1.0
-            blocks.append(self._add_blocks(f"kernel_{k}", 3 * k, zero, product, scale))
-            biases.append(self._add_bias(f"bias_{k}", 3 * k + 1, zero, product.mask, k == last))
-            enters = k == 0 or (self.conditional_input_layers == "all_layers" and not ends_block)
-            if self.conditional and enters:
-                all_seen = BlockMaskedMatmul(
-                    np.ones((context_size, product.mask.shape[1]), np.float32)
-                )
-                name = f"context_kernel_{k}"
-                context_kernels += self._add_blocks(name, 3 * k + 2, zero, all_seen)
-            else:
-                context_kernels.append(None)
-        self._blocks, self.biases, self.context_kernels = blocks, biases, context_kernels
-
-    def _needs_whole_kernels(self) -> bool:
-        """Whether something acts on kernels that would do something else to their blocks."""
-        separable = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
-        regular = self.kernel_regularizer is None or type(self.kernel_regularizer) in separable
-        return self.kernel_constraint is not None or not regular
-
-    def _add_blocks(
-        self, name: str, index: int, zero: bool, product: BlockMaskedMatmul, scale: float = 1.0
-    ) -> list[keras.Variable]:
-        """Add the blocks of a kernel, drawn as parts of the whole."""
-        mask = product.mask
-        draw = linear.fresh_initializer(self.kernel_initializer, self.seed, index)
-        factor = mask * scale
-        if isinstance(draw, keras.initializers.VarianceScaling):
-            factor = factor * np.sqrt(mask.shape[0] / np.maximum(mask.sum(axis=0), 1.0))
-        drawn = []
-
-        def part_of(block):
-            def initialize(shape, dtype=None):
-                if not drawn:
-                    values = draw(mask.shape, dtype=dtype)
-                    drawn.append(values * keras.ops.cast(factor, values.dtype))
-                return drawn[0][block.rows, block.columns]
-
-            return initialize
-
-        several = len(product.blocks) > 1
-        return [
-            self.add_weight(
-                name=f"{name}_{number}" if several else name,
-                shape=block.shape,
-                initializer="zeros" if zero else part_of(block),
-                regularizer=self.kernel_regularizer,
-                constraint=self.kernel_constraint,
-            )
-            for number, block in enumerate(product.blocks)
-        ]
-
-    def _add_bias(
-        self, name: str, index: int, zero: bool, mask: np.ndarray, last: bool
-    ) -> keras.Variable | None:
-        if not self.use_bias:
-            return None
-        if self.bias_initializer is None:
-            zero = zero or last
-            draw = linear.spread_biases(mask.sum(axis=0), self.seed, index)
-        else:
-            draw = linear.fresh_initializer(self.bias_initializer, self.seed, index)
-        return self.add_weight(
-            name=name,
-            shape=(mask.shape[1],),
-            initializer="zeros" if zero else draw,
-            regularizer=self.bias_regularizer,
-            constraint=self.bias_constraint,
-        )
+    @property
+    def kernels(self) -> list[tf.Tensor]:
+        """The kernel of each layer [inputs, outputs], masked, as a tensor."""
+        return [layer.kernel for layer in self._network.layers]
 
     def call(
         self,
@@ -431,61 +358,11 @@ class AutoregressiveNetwork(keras.layers.Layer):
         if not self.event_shape:
             x = linear.merge_event(x, 0, [1])
         context = self._context(x, conditional_input)
-        if self.period is not None:
-            x = periodic_features(x, self.period)
-        # The units of a layer, whole or in halves: see BlockMaskedMatmul.
-        h = self._affine(0, [x], context)
-        last = len(self._blocks) - 1
-        if self.residual:
-            for k in range(1, last, 2):
-                block = self._affine(k, [self.activation(part) for part in h], context)
-                block = self._affine(k + 1, self._activate(block, training), context)
-                h = [part + more for part, more in zip(h, block, strict=True)]
-            if last:
-                h = self._affine(last, [self.activation(part) for part in h], context)
-        else:
-            for k in range(1, last + 1):
-                h = self._affine(k, self._activate(h, training), context)
-        h = h[0] if len(h) == 1 else tf.concat(h, -1)
+        dropout = self._dropout
+        if dropout is not None:
+            dropout = functools.partial(dropout, training=training)
+        h = self._network(x, context, dropout)
         return linear.merge_event(h, 1, [size, self.params][-len(self.event_shape) - 1 :])
-
-    def _activate(self, h: list[tf.Tensor], training: bool | None) -> list[tf.Tensor]:
-        h = [self.activation(part) for part in h]
-        if self._dropout is None:
-            return h
-        return [self._dropout(part, training=training) for part in h]
-
-    def _affine(self, k: int, h: list[tf.Tensor], context: tf.Tensor | None) -> list[tf.Tensor]:
-        """Return the pre-activation of layer k."""
-        product = self._products[k]
-        results = product(h, [self._tensor(block) for block in self._blocks[k]])
-        offset = self._offset(k, context)
-        if offset is None:
-            return results
-        if len(results) == 1:
-            return [results[0] + offset]
-        sizes = [columns.stop - columns.start for columns in product.columns]
-        offsets = tf.split(offset, sizes, axis=-1)
-        return [result + part for result, part in zip(results, offsets, strict=True)]
-
-    @property
-    def kernels(self) -> list[tf.Tensor]:
-        """The kernel of each layer [inputs, outputs], masked, as a tensor."""
-        return [
-            product.join(product.masked([self._tensor(block) for block in blocks]))
-            for product, blocks in zip(self._products, self._blocks, strict=True)
-        ]
-
-    def _offset(self, k: int, context: tf.Tensor | None) -> tf.Tensor | None:
-        """Return what the context and the bias add to the product of layer k."""
-        bias = None if self.biases[k] is None else self._tensor(self.biases[k])
-        if self.context_kernels[k] is None:
-            return bias
-        offset = linear.affine(context, self._tensor(self.context_kernels[k]))
-        return offset if bias is None else offset + bias
-
-    def _tensor(self, variable: keras.Variable) -> tf.Tensor:
-        return tf.cast(tf.convert_to_tensor(variable), self.compute_dtype)
 
     def stack(self, conditional_input: tf.Tensor | None = None) -> MaskedMLPWeights | None:
         """Return the layers as tensors, for a solver that computes them unit by unit.
@@ -510,21 +387,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
             active = tf.get_static_value(self._mode(tf.zeros([])))
             if active is None or bool(active):
                 return None
-        context = self._context(None, conditional_input)
-        return MaskedMLPWeights(
-            kernels=tuple(self.kernels),
-            offsets=tuple(self._offset(k, context) for k in range(len(self._blocks))),
-            input_degrees=self.input_degrees,
-            hidden_degrees=tuple(degrees for degrees, _ in self.layer_degrees[1:]),
-            parameter_size=self.params,
-            activation=self.activation,
-            residual=self.residual,
-            features=(
-                None
-                if self.period is None
-                else functools.partial(periodic_features, period=self.period)
-            ),
-        )
+        return self._network.weights(self._context(None, conditional_input))
 
     def _context(
         self, x: tf.Tensor | None, conditional_input: tf.Tensor | None
@@ -562,9 +425,8 @@ class AutoregressiveNetwork(keras.layers.Layer):
         if not self.built:
             super().save_own_variables(store)
             return
-        for number, (_, variables, _, join) in enumerate(self._stored()):
-            values = [tf.convert_to_tensor(variable) for variable in variables]
-            store[str(number)] = join(values).numpy()
+        for number, variable in enumerate(self._stored()):
+            store[str(number)] = variable.numpy()
 
     def load_own_variables(self, store: dict) -> None:
         """Read what `save_own_variables` wrote.
@@ -579,62 +441,30 @@ class AutoregressiveNetwork(keras.layers.Layer):
             return
         stored = self._stored()
         found = [np.asarray(store[str(number)]) for number in range(len(store.keys()))]
-        shapes = [tuple(shape) for shape, *_ in stored]
+        shapes = [tuple(variable.shape) for variable in stored]
         if [value.shape for value in found] != shapes:
             raise ValueError(
                 f"{self._owner()} has kernels and biases of shapes {shapes}; the file has "
                 f"{[value.shape for value in found]}. Build the network as it was when saved."
             )
-        for (_, variables, split, _), value in zip(stored, found, strict=True):
-            for variable, part in zip(variables, split(value), strict=True):
-                variable.assign(part)
+        for variable, value in zip(stored, found, strict=True):
+            variable.assign(value)
 
-    def _stored(self) -> list[tuple]:
-        """Return shape, variables, splitting and joining of each array in a file."""
-        kernels = {
-            id(blocks[0]): (product.mask.shape, blocks, product.split, product.join)
-            for product, blocks in zip(self._products, self._blocks, strict=True)
-        }
-        others = {id(block) for blocks in self._blocks for block in blocks[1:]}
+    def _stored(self) -> list[keras.Variable | WholeKernel]:
         # What Keras would write by itself: this layer's own weights, not those of layers in it.
         own = {}
         super().save_own_variables(own)
-        return [
-            kernels.get(
-                id(variable),
-                (variable.shape, [variable], lambda value: [value], lambda values: values[0]),
-            )
-            for variable in own.values()
-            if id(variable) not in others
-        ]
+        return whole_kernels(self._network.layers, own.values())
 
     def get_config(self) -> dict:
         """Return the arguments that rebuild this layer, with random orders and degrees resolved."""
-        condition = self.conditional_event_shape
+        arguments = [*inspect.signature(AutoregressiveNetwork.__init__).parameters][1:-1]
         config = {
-            "params": self.params,
-            "event_shape": None if self.event_shape is None else list(self.event_shape),
-            "conditional": self.conditional,
-            "conditional_event_shape": None if condition is None else list(condition),
-            "conditional_input_layers": self.conditional_input_layers,
-            "hidden_units": list(self.hidden_units),
-            "input_order": linear.as_lists(self._input_order),
-            "hidden_degrees": linear.as_lists(self._hidden_degrees),
-            "activation": keras.activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
-            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
-            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
-            "passes": self.passes,
-            "residual": self.residual,
-            "dropout": self.dropout,
-            "zero_output": self.zero_output,
-            "seed": self.seed,
-            "period": self.period,
+            name: keras.saving.serialize_keras_object(linear.as_lists(getattr(self, name)))
+            for name in arguments
         }
+        # By its name alone where it is one of Keras's.
+        config["activation"] = keras.activations.serialize(self.activation)
         return {**super().get_config(), **config}
 
 

@@ -250,7 +250,10 @@ def layer_mask(
 
 
 def make_masks(
-    input_degrees: Sequence[int], hidden_degrees: Sequence[Sequence[int]], params: int
+    input_degrees: Sequence[int],
+    hidden_degrees: Sequence[Sequence[int]],
+    params: int,
+    features: int = 1,
 ) -> tuple[np.ndarray, ...]:
     """Return the masks of a network's layers, from the input to the output.
 
@@ -263,6 +266,8 @@ def make_masks(
     params
         The number of outputs of each coordinate; column d * params + p of the last mask belongs
         to parameter p of coordinate d.
+    features
+        The number of inputs of each coordinate, side by side like its outputs.
 
     Returns
     -------
@@ -274,7 +279,7 @@ def make_masks(
     >>> [mask.shape for mask in make_masks((1, 2, 3), ((1, 1, 2, 2),), params=2)]
     [(3, 4), (4, 6)]
     """
-    degrees = [tuple(input_degrees), *(tuple(layer) for layer in hidden_degrees)]
+    degrees = [np.repeat(input_degrees, features), *(tuple(layer) for layer in hidden_degrees)]
     hidden = [layer_mask(a, b) for a, b in itertools.pairwise(degrees)]
     output_degrees = np.repeat(np.asarray(input_degrees), params)
     return (*hidden, layer_mask(degrees[-1], output_degrees, strict=True))
