@@ -6,6 +6,7 @@ import numpy as np
 
 from tfflows.inputs.arrays import check_table
 from tfflows.interop.dry_runs import preserve_state
+from tfflows.scoring.bound import require_exact
 
 __all__ = ["ConformalRegion", "level"]
 
@@ -100,7 +101,43 @@ class ConformalRegion:
 
 
 def level(model, alpha: float, calibration, context=None) -> ConformalRegion:
-    """Return the level of a coverage; see `DensityModel.level`."""
+    """Return the density level above which a share `alpha` of events lie, and p-values.
+
+    The coverage holds for fresh events of the kind of the calibration rows, whatever the model;
+    with a context it holds on average over the contexts of the calibration rows.
+
+    Parameters
+    ----------
+    alpha : float
+        The coverage, between 0 and 1.
+    calibration : array or pair of arrays
+        Rows that the model was not fitted to, ``[N, *event_shape]`` (or those and their
+        contexts).
+    context : array, optional
+        Their contexts ``[N, *context_shape]``.
+
+    Returns
+    -------
+    ConformalRegion
+        ``contains(x)`` says whether events lie in the region, ``p_value(x)`` how unusual they
+        are.
+
+    Raises
+    ------
+    ValueError
+        If `alpha` is not between 0 and 1, or needs more calibration rows than there are.
+
+    Examples
+    --------
+    >>> import numpy as np, tfflows
+    >>> x = np.random.default_rng(0).normal(size=(999, 2)).astype("float32")
+    >>> level = tfflows.MAF(2, transforms=1).level(0.9, calibration=x)
+    >>> level.contains(np.array([[0.0, 0.0], [4.0, 4.0]], "float32")).tolist()
+    [True, False]
+    >>> level.p_value(np.array([[4.0, 4.0]], "float32")).tolist()
+    [0.001]
+    """
+    require_exact(model, "level", "a threshold for log_prob(x, samples=..., seed=...)")
     if not 0 < alpha < 1:
         raise ValueError(f"alpha is the coverage of the region, between 0 and 1; got {alpha!r}.")
     model.build()

@@ -11,6 +11,7 @@ from tfflows.distributions import StandardNormal
 from tfflows.inputs.arrays import check_table
 from tfflows.interop.dry_runs import preserve_state
 from tfflows.interop.tfp_classes import is_a
+from tfflows.scoring.bound import require_exact
 
 __all__ = ["Explanation", "explain"]
 
@@ -115,7 +116,37 @@ class Explanation:
 
 
 def explain(model, x, context=None) -> Explanation:
-    """Take the log densities of rows apart; see `DensityModel.explain`."""
+    r"""Take the log densities of rows apart, to see why a row is unlikely.
+
+    For a flow whose layers all move the coordinates in one order, the terms are
+    :math:`\log p(x_i \mid x_{<i}, c)`. For others they are the log density of the base at the
+    latent point and the log-determinant of each layer. For all of them, ``gain`` says what each
+    coordinate costs: the nats that the row would gain by its best value.
+
+    Parameters
+    ----------
+    x : array
+        Events ``[N, *event_shape]``, or one.
+    context : array, optional
+        Contexts ``[N, *context_shape]``, or one.
+
+    Returns
+    -------
+    Explanation
+        ``terms`` ``[N, terms]`` with ``names``, which add up to ``log_prob``; ``gain``,
+        ``replacement`` and ``ranking`` ``[N, D]``. It prints the least likely rows.
+
+    Examples
+    --------
+    >>> import numpy as np, tfflows
+    >>> flow = tfflows.MAF(2, transforms=1)
+    >>> explanation = flow.explain(np.array([[0.0, 9.0]], "float32"))
+    >>> explanation.names, explanation.terms.round(2).tolist()
+    (('log p(x0)', 'log p(x1 | x0)'), [[-0.92, -41.42]])
+    >>> explanation.ranking.tolist()
+    [[1, 0]]
+    """
+    require_exact(model, "explain", "log_prob(x, samples=...) of rows to compare")
     model.build()
     if np.ndim(x) == len(model.event_shape):
         x = x[np.newaxis] if hasattr(x, "dtype") else [x]

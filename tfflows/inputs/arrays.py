@@ -6,7 +6,7 @@ import numpy as np
 
 from tfflows.inputs import validation
 
-__all__ = ["check_steps", "check_table", "chunks", "split_rows"]
+__all__ = ["check_steps", "check_table", "chunks", "context_of", "split_rows"]
 
 
 def check_table(model, x, context, sample_weight, what: str = "x", whole: bool = False):
@@ -153,3 +153,10 @@ def _check_spread(x, what) -> None:
             "(dequantization) is the usual cure.",
             stacklevel=5,
         )
+
+
+def context_of(y, context):
+    """Return the context, which Keras calls y; raise a ValueError if both are given."""
+    if y is not None and context is not None:
+        raise ValueError("give the context once, as context=..., not as y as well.")
+    return context if y is None else y

@@ -3,6 +3,7 @@
 import operator
 import warnings
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -19,6 +20,7 @@ __all__ = [
     "check_seed",
     "check_weight",
     "hint_of_weight",
+    "split_pair",
 ]
 
 #: The seed of what is drawn where none is given and a call twice is to be the same twice.
@@ -230,3 +232,12 @@ def check_sample_shape(shape) -> tuple | tf.Tensor:
     if any(size < 0 for size in sizes):
         raise ValueError(f"the number of samples must not be negative; got {shape!r}.")
     return sizes
+
+
+def split_pair(x, context) -> tuple:
+    """Return ``(x, context)``, which Keras may hand over as one pair."""
+    if isinstance(x, (tuple, list)) and context is None and len(x) and not np.isscalar(x[0]):
+        tensors = any(tf.is_tensor(part) or isinstance(part, keras.KerasTensor) for part in x)
+        if (tensors or isinstance(x, tuple)) and len(x) <= 2:
+            return (*x, None)[:2]
+    return x, context

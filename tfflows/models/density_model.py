@@ -17,11 +17,10 @@ from tfflows.inputs.datasets import raising_value_errors
 from tfflows.losses.base import CallableLoss, DensityLoss
 from tfflows.saving.model_files import export_model, save_model
 from tfflows.scoring import calls
-from tfflows.scoring.bound import importance_weighted_bound
+from tfflows.scoring.bound import importance_weighted_bound, require_exact
 from tfflows.scoring.operation import Operation
 from tfflows.scoring.programs import Programs
-from tfflows.training import adaptation, compilation, finiteness, loop, step
-from tfflows.training.evaluate import evaluate
+from tfflows.training import adaptation, compilation, evaluation, finiteness, loop, step
 
 __all__ = ["DensityModel"]
 
@@ -150,9 +149,10 @@ class DensityModel(keras.Model):
 
         Where it is a bound, it is that of one draw by the seed, a fixed one by default.
         """
-        x, context = _split(x, context)
+        x, context = validation.split_pair(x, context)
         context = self._context(context)
-        x = self._event(x)
+        x = validation.check_event(x, self.event_shape, self.variable_dtype)
+        x = tf.cast(x, self.variable_dtype)
         validation.check_pair(x, context, self.event_shape, self.context_shape)
         if not self._draws:
             return self._log_density(x, context)
@@ -167,12 +167,7 @@ class DensityModel(keras.Model):
         validation.check_context_shape(
             None if context_shape is None else tuple(context_shape), self.context_shape
         )
-        batch = x_shape[: len(x_shape) - len(self.event_shape)]
-        return tuple(batch)
-
-    def _event(self, x, what="x"):
-        x = validation.check_event(x, self.event_shape, self.variable_dtype, what)
-        return tf.cast(x, self.variable_dtype)
+        return tuple(x_shape[: len(x_shape) - len(self.event_shape)])
 
     def _context(self, context):
         context = validation.check_context(context, self.context_shape, self.variable_dtype)
@@ -229,9 +224,8 @@ class DensityModel(keras.Model):
         ValueError
             If a loss or metric compares targets with predictions, or if there are `loss_weights`.
         """
-        metrics = [*_listed(metrics), *_listed(weighted_metrics)]
         used, metrics = compilation.check_arguments(
-            self, optimizer, loss, metrics, steps_per_execution, loss_weights
+            self, optimizer, loss, (metrics, weighted_metrics), steps_per_execution, loss_weights
         )
         auto_steps = steps_per_execution == "auto"
         super().compile(
@@ -262,146 +256,9 @@ class DensityModel(keras.Model):
         if self.optimizer is not None and self.built:
             self.optimizer.build(self.trainable_variables)
 
-    def fit(
-        self,
-        x=None,
-        y=None,
-        batch_size: int | None = None,
-        epochs: int = 1,
-        verbose="auto",
-        callbacks=None,
-        validation_split: float = 0.0,
-        validation_data=None,
-        shuffle: bool = True,
-        class_weight=None,
-        sample_weight=None,
-        initial_epoch: int = 0,
-        steps_per_epoch: int | None = None,
-        validation_steps: int | None = None,
-        validation_batch_size: int | None = None,
-        validation_freq=1,
-        *,
-        context=None,
-        seed: int | None = None,
-    ) -> keras.callbacks.History:
-        """Fit the density to data by minimizing the weighted mean loss.
+    fit = loop.fit
 
-        Parameters
-        ----------
-        x : array, tf.Tensor, tf.data.Dataset or keras.utils.PyDataset
-            Events ``[N, *event_shape]``; a dataset yields batches of ``x``, ``(x, context)`` or
-            ``(x, context, sample_weight)``. A loss that draws its own events needs none.
-        y : array, optional
-            Keras's second argument, an alias of `context`. A density has no targets; zeros, which
-            textbooks pass, are ignored.
-        batch_size : int, optional
-            Rows in a step, 32 by default.
-        epochs : int
-            Passes over the data.
-        verbose, callbacks, initial_epoch, steps_per_epoch, validation_steps, \
-validation_batch_size, validation_freq
-            As in Keras.
-        validation_split : float
-            Share of the rows of arrays to hold out, drawn at random by `seed`.
-        validation_data : array, tuple or dataset, optional
-            Held-out ``x``, ``(x, context)`` or ``(x, context, sample_weight)``.
-        shuffle : bool
-            Whether to draw a new order of the rows in each epoch.
-        class_weight
-            Refused: a density has no classes. Use `sample_weight`.
-        sample_weight : array, optional
-            Non-negative weights ``[N]``; doubling all of them changes nothing.
-        context : array, optional
-            Contexts ``[N, *context_shape]``.
-        seed : int, optional
-            Seed of the order of the rows, of the split and of what losses and layers draw; by
-            default the split uses 0 and the rest is drawn from NumPy's global state, which
-            ``keras.utils.set_random_seed`` sets.
-
-        Returns
-        -------
-        keras.callbacks.History
-            Loss and metrics of each epoch, in nats. Under a loss that is no function of the log
-            density, metrics appear for validation data alone.
-
-        Raises
-        ------
-        ValueError
-            If data are not finite, of the wrong shape, constant in a coordinate or outside the
-            support; if targets or class weights are given.
-        FloatingPointError
-            If the loss or its gradient becomes NaN or infinite.
-        """
-        if class_weight is not None:
-            raise ValueError(
-                "class_weight weighs classes, and a density has none; use sample_weight, one "
-                "weight for each row."
-            )
-        self._check_compiled("fit")
-        with raising_value_errors():
-            return loop.fit(
-                self,
-                x,
-                _one_of(y, context),
-                sample_weight,
-                batch_size=batch_size,
-                epochs=epochs,
-                verbose=verbose,
-                callbacks=callbacks,
-                validation_split=validation_split,
-                validation_data=validation_data,
-                shuffle=shuffle,
-                initial_epoch=initial_epoch,
-                steps_per_epoch=steps_per_epoch,
-                validation_steps=validation_steps,
-                validation_batch_size=validation_batch_size,
-                validation_freq=validation_freq,
-                seed=seed,
-                own_train_step=type(self).train_step is not DensityModel.train_step,
-                own_test_step=type(self).test_step is not DensityModel.test_step,
-            )
-
-    def evaluate(
-        self,
-        x=None,
-        y=None,
-        batch_size: int | None = None,
-        verbose="auto",
-        sample_weight=None,
-        steps: int | None = None,
-        callbacks=None,
-        return_dict: bool = False,
-        *,
-        context=None,
-    ):
-        """Return the weighted mean loss and the metrics on data, as in Keras.
-
-        Parameters
-        ----------
-        x, y, sample_weight, context
-            As in `fit`.
-        batch_size, verbose, steps, callbacks, return_dict
-            As in Keras.
-        """
-        self._check_compiled("evaluate")
-        with raising_value_errors():
-            return evaluate(
-                self,
-                x,
-                _one_of(y, context),
-                sample_weight,
-                batch_size=batch_size,
-                verbose=verbose,
-                steps=steps,
-                callbacks=callbacks,
-                return_dict=return_dict,
-                own_test_step=type(self).test_step is not DensityModel.test_step,
-            )
-
-    def _check_compiled(self, method: str) -> None:
-        if not self.compiled:
-            raise ValueError(f"Call compile(optimizer) before {method}().")
-        self.build()
+    evaluate = evaluation.evaluate
 
     def predict(
         self,
@@ -423,23 +280,18 @@ validation_batch_size, validation_freq
 
     def train_on_batch(self, x, y=None, sample_weight=None, **kwargs):
         """Take one step on a batch; y is the context, the rest as in Keras."""
-        self._check_compiled("train_on_batch")
+        compilation.check_compiled(self, "train_on_batch")
         compilation.prepare(self)
         return super().train_on_batch(x, y, sample_weight, **kwargs)
 
     def test_on_batch(self, x, y=None, sample_weight=None, **kwargs):
         """Return loss and metrics of a batch; y is the context, the rest as in Keras."""
-        self._check_compiled("test_on_batch")
+        compilation.check_compiled(self, "test_on_batch")
         compilation.prepare(self)
         return super().test_on_batch(x, y, sample_weight, **kwargs)
 
-    def train_step(self, data):
-        """Take one optimizer step on a batch ``(x, context, sample_weight)``."""
-        return step.train_step(self, data)
-
-    def test_step(self, data):
-        """Score one batch."""
-        return step.test_step(self, data)
+    train_step = step.train_step
+    test_step = step.test_step
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Return the weighted mean loss over all replicas, with the losses that layers add."""
@@ -549,8 +401,8 @@ validation_batch_size, validation_freq
         Burda, Grosse and Salakhutdinov (2016), "Importance Weighted Autoencoders",
         arXiv:1509.00519.
         """
-        x, context = _split(x, context)
-        if _symbolic(x):
+        x, context = validation.split_pair(x, context)
+        if isinstance(x, keras.KerasTensor):
             return self(x, context=context)
         if samples < 1:
             raise ValueError(f"samples must be a positive int; got {samples!r}.")
@@ -607,7 +459,7 @@ validation_batch_size, validation_freq
         NotImplementedError
             If the model is not `exact`: what it knows of its own samples is no density.
         """
-        self._require_exact("sample_and_log_prob", "sample() and then log_prob()")
+        require_exact(self, "sample_and_log_prob", "sample() and then log_prob()")
         operation = self._drawing("sample_and_log_prob", self._sample_and_log_prob)
         return calls.draw(self, operation, sample_shape, seed, context)
 
@@ -652,13 +504,7 @@ validation_batch_size, validation_freq
         shape = validation.check_sample_shape(sample_shape)
         seed = validation.check_seed(seed, or_row=True)
         context = self._context(context)
-        source = self._source_of_draws(context)
-        if source.reparameterization_type != tfd.FULLY_REPARAMETERIZED:
-            raise ValueError(
-                f"samples of {source.name} are not differentiable functions of its parameters "
-                "(TFP calls them not reparameterized), so that gradients would be wrong. Use a "
-                "base such as tfd.MultivariateNormalDiag."
-            )
+        calls.check_reparameterized(self._source_of_draws(context))
         return self._sample_and_log_prob(shape, seed, context)
 
     def _source_of_draws(self, context):
@@ -672,148 +518,9 @@ validation_batch_size, validation_freq
 
     # diagnostics
 
-    def check(
-        self,
-        x,
-        context=None,
-        *,
-        train=None,
-        train_context=None,
-        seed: int = 0,
-        rows: int = 10_000,
-        tolerance: float = 0.05,
-        alpha: float = 0.01,
-    ):
-        """Check the model on held-out rows, from its mathematics to its fit.
-
-        The report prints as a table and can be asserted on. Its lines stand in the order of cause
-        and effect; those about layers apply to models made of bijectors.
-
-        Parameters
-        ----------
-        x : array
-            Rows that the model was not fitted to, ``[N, *event_shape]``.
-        context : array, optional
-            Their contexts ``[N, *context_shape]``.
-        train : array or pair of arrays, optional
-            Rows that it was fitted to (or those and their contexts), to look for overfitting.
-        train_context : array, optional
-            Contexts of `train`.
-        seed : int
-            Seed of everything that is drawn; the same seed, the same report.
-        rows : int
-            Rows that the costly lines look at; all are looked at for numbers that are not finite.
-        tolerance : float
-            How far from perfect is good enough for the lines that compare distributions, as a
-            difference of probabilities. At 0 they test whether the model is exactly right, which
-            no fitted model is.
-        alpha : float
-            Probability that a model within the tolerance fails some line by chance.
-
-        Returns
-        -------
-        Report
-            ``report.ok``, ``report.failed``, and lines such as ``report["round_trip"]`` with
-            ``value``, ``threshold``, ``ok``, ``reason``, ``advice`` and ``detail``.
-
-        Raises
-        ------
-        ValueError
-            If rows, shapes or arguments do not fit.
-
-        Examples
-        --------
-        >>> import numpy as np, tfflows
-        >>> flow = tfflows.SinhArcsinhNormal(2)
-        >>> x = np.random.default_rng(0).normal(size=(500, 2)).astype("float32")
-        >>> flow.adapt(x[:250])
-        >>> report = flow.check(x[250:])
-        >>> report.ok, report["round_trip"].ok, len(report.failed)
-        (True, True, 0)
-        """
-        return diagnostics.check(
-            self,
-            x,
-            context,
-            train=train,
-            train_context=train_context,
-            seed=seed,
-            rows=rows,
-            tolerance=tolerance,
-            alpha=alpha,
-        )
-
-    def explain(self, x, context=None):
-        r"""Take the log densities of rows apart, to see why a row is unlikely.
-
-        For a flow whose layers all move the coordinates in one order, the terms are
-        :math:`\log p(x_i \mid x_{<i}, c)`. For others they are the log density of the base at the
-        latent point and the log-determinant of each layer. For all of them, ``gain`` says what each
-        coordinate costs: the nats that the row would gain by its best value.
-
-        Parameters
-        ----------
-        x : array
-            Events ``[N, *event_shape]``, or one.
-        context : array, optional
-            Contexts ``[N, *context_shape]``, or one.
-
-        Returns
-        -------
-        Explanation
-            ``terms`` ``[N, terms]`` with ``names``, which add up to ``log_prob``; ``gain``,
-            ``replacement`` and ``ranking`` ``[N, D]``. It prints the least likely rows.
-
-        Examples
-        --------
-        >>> import numpy as np, tfflows
-        >>> flow = tfflows.MAF(2, transforms=1)
-        >>> explanation = flow.explain(np.array([[0.0, 9.0]], "float32"))
-        >>> explanation.names, explanation.terms.round(2).tolist()
-        (('log p(x0)', 'log p(x1 | x0)'), [[-0.92, -41.42]])
-        >>> explanation.ranking.tolist()
-        [[1, 0]]
-        """
-        return diagnostics.explain(self, x, context)
-
-    def level(self, alpha: float, calibration, context=None):
-        """Return the density level above which a share `alpha` of events lie, and p-values.
-
-        The coverage holds for fresh events of the kind of the calibration rows, whatever the model;
-        with a context it holds on average over the contexts of the calibration rows.
-
-        Parameters
-        ----------
-        alpha : float
-            The coverage, between 0 and 1.
-        calibration : array or pair of arrays
-            Rows that the model was not fitted to, ``[N, *event_shape]`` (or those and their
-            contexts).
-        context : array, optional
-            Their contexts ``[N, *context_shape]``.
-
-        Returns
-        -------
-        ConformalRegion
-            ``contains(x)`` says whether events lie in the region, ``p_value(x)`` how unusual they
-            are.
-
-        Raises
-        ------
-        ValueError
-            If `alpha` is not between 0 and 1, or needs more calibration rows than there are.
-
-        Examples
-        --------
-        >>> import numpy as np, tfflows
-        >>> x = np.random.default_rng(0).normal(size=(999, 2)).astype("float32")
-        >>> level = tfflows.MAF(2, transforms=1).level(0.9, calibration=x)
-        >>> level.contains(np.array([[0.0, 0.0], [4.0, 4.0]], "float32")).tolist()
-        [True, False]
-        >>> level.p_value(np.array([[4.0, 4.0]], "float32")).tolist()
-        [0.001]
-        """
-        return diagnostics.level(self, alpha, calibration, context)
+    check = diagnostics.check
+    explain = diagnostics.explain
+    level = diagnostics.level
 
     # saving
 
@@ -849,58 +556,7 @@ validation_batch_size, validation_freq
         """
         save_model(self, filepath, overwrite, zipped, functools.partial(super().save, **kwargs))
 
-    def export(
-        self, filepath: str | os.PathLike, format: str = "tf_saved_model", verbose: bool = False
-    ) -> None:
-        """Write the model as programs that run where tfflows, TFP and Keras are not installed.
-
-        A SavedModel has the following signatures, whose arguments and results are tensors of the
-        type of the model, with one leading axis of any size, 0 included:
-
-        =========================  ===============================  =====================
-        signature                  arguments                        results
-        =========================  ===============================  =====================
-        ``serving_default``        ``x``, ``context``               ``log_prob``
-        ``log_prob``               ``x``, ``context``               ``log_prob``
-        ``sample``                 ``n``, ``seed``, ``context``     ``x``
-        ``sample_and_log_prob``    ``n``, ``seed``, ``context``     ``x``, ``log_prob``
-        ``forward``                ``z``, ``context``               ``x``
-        ``inverse``                ``x``, ``context``               ``z``
-        =========================  ===============================  =====================
-
-        The context is there for models with one: a row for each event, or a single row for all.
-        ``n`` is an int32, ``seed`` an int32 or two of them; the samples are those that
-        `sample` gives for the same seed. ``forward`` and ``inverse`` are those of a `Flow`.
-
-        Parameters
-        ----------
-        filepath : str or path
-            Folder to write: a new one, an empty one, or an earlier SavedModel, which is replaced.
-        format : str
-            ``"tf_saved_model"``.
-        verbose : bool
-            Whether to print the names of the signatures.
-
-        Raises
-        ------
-        ValueError
-            If there is no such format.
-        FileExistsError
-            If the folder holds something else.
-
-        Examples
-        --------
-        >>> import os, tempfile, tensorflow as tf, tfflows
-        >>> flow = tfflows.Flow([tfflows.layers.Shift()], event_shape=2)
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     flow.export(os.path.join(folder, "served"))
-        ...     served = tf.saved_model.load(os.path.join(folder, "served"))
-        >>> served.log_prob(tf.zeros([3, 2]))["log_prob"].shape
-        TensorShape([3])
-        >>> served.sample(n=5, seed=0)["x"].shape
-        TensorShape([5, 2])
-        """
-        export_model(self, filepath, format, verbose)
+    export = export_model
 
     # what the model says about itself to `check`, `explain` and `tfflows.doctor`
 
@@ -916,13 +572,6 @@ validation_batch_size, validation_freq
     def embed(self, context):
         """Return the context as the components see it; here as it is given."""
         return context
-
-    def _require_exact(self, what: str, instead: str) -> None:
-        if not self.exact:
-            raise NotImplementedError(
-                f"{what} needs a density, and log_prob of {self.name!r} is a lower bound of one, "
-                f"since what the model draws is part of it (`exact` is False). Use {instead}."
-            )
 
     @property
     def _draws(self) -> bool:
@@ -949,30 +598,3 @@ validation_batch_size, validation_freq
 
     def _drawing(self, name, function):
         return Operation(name, function, self.event_shape, xla=self._sequential("forward"))
-
-
-def _one_of(y, context):
-    if y is not None and context is not None:
-        raise ValueError("give the context once, as context=..., not as y as well.")
-    return context if y is None else y
-
-
-def _listed(values) -> list:
-    if values is None:
-        return []
-    return list(values) if isinstance(values, (list, tuple)) else [values]
-
-
-def _symbolic(x) -> bool:
-    return isinstance(x, keras.KerasTensor)
-
-
-def _split(x, context):
-    """Return ``(x, context)``, which Keras may hand over as one pair."""
-    if isinstance(x, (tuple, list)) and context is None and len(x) and not np.isscalar(x[0]):
-        paired = isinstance(x, tuple) or any(tf.is_tensor(p) or _symbolic(p) for p in x)
-        if paired and len(x) == 2:
-            return x[0], x[1]
-        if paired and len(x) == 1:
-            return x[0], None
-    return x, context

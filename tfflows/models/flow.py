@@ -11,6 +11,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tfflows import random
+from tfflows.diagnostics.reach import box_of, warn_around, warn_outside
 from tfflows.distributions import FlowDistribution, StandardNormal
 from tfflows.inputs import validation
 from tfflows.interop.dry_runs import preserve_state, restore_variables
@@ -472,10 +473,10 @@ class Flow(DensityModel):
     def inspect(self, x, context):
         """Warn where many values lie outside the box, or the turn, in which a layer bends them."""
         for layer in self.bijector_layers[:1]:
-            _warn_around(layer, x)
-        boxed = _last(self.bijector_layers, lambda layer: _box(layer) is not None)
+            warn_around(layer, x)
+        boxed = _last(self.bijector_layers, lambda layer: box_of(layer) is not None)
         for index, layer in enumerate(self.bijector_layers[: boxed + 1]):
-            _warn_outside(layer, x)
+            warn_outside(layer, x)
             x = self._pull_back(index, x, context)
 
     def _pull_back(self, index, x, context):
@@ -493,8 +494,7 @@ class Flow(DensityModel):
 
     def outside_support(self, x, context=None) -> np.ndarray:
         """Say for each row of `x` whether the density is zero there."""
-        # Weights that exploded send latent points so far that their square overflows: the density
-        # is zero then, too, but not for want of support.
+        # Weights that exploded make the density zero, too, by overflow, not for want of support.
         z = self.inverse(x, context).numpy().reshape(len(x), -1)
         near = ~(np.abs(z) >= 1e18).any(1)
         return near & super().outside_support(x, context)
@@ -522,16 +522,6 @@ class Flow(DensityModel):
         Empty if a layer is no bijection, so that latent points do not belong to events one by one.
         """
         return [*self.bijector_layers, self.base.distribution] if self._bijective else []
-
-    def explain(self, x, context=None):
-        """Take log densities apart; see `DensityModel.explain`. A bound has no such terms."""
-        self._require_exact("explain", "log_prob(x, samples=...) of rows to compare")
-        return super().explain(x, context)
-
-    def level(self, alpha: float, calibration, context=None):
-        """Return a level of the density; see `DensityModel.level`. A bound has none."""
-        self._require_exact("level", "a threshold for log_prob(x, samples=..., seed=...)")
-        return super().level(alpha, calibration, context)
 
     def summary(self, line_length=None, positions=None, print_fn=None, **kwargs) -> None:
         """Print the layers, as in Keras, and which of them make the log density a bound."""
@@ -592,46 +582,8 @@ def _entries(bijectors) -> list:
         ) from None
 
 
-def _box(layer):
-    """Return the half-width of the box a layer bends the data in, or None."""
-    return getattr(getattr(layer, "univariate", None), "box", None)
-
-
-def _period(layer):
-    """Return the circumference of the circle a layer turns and bends, or None."""
-    return getattr(getattr(layer, "univariate", None), "period", None)
-
-
 def _last(layers, has) -> int:
     return max((index for index, layer in enumerate(layers) if has(layer)), default=-1)
-
-
-def _warn_outside(layer, x) -> None:
-    bound = _box(layer)
-    if bound is None:
-        return
-    share = float(np.mean(np.abs(x) > bound))
-    if share > 0.01:
-        warnings.warn(
-            f"{100 * share:.1f} % of the values that reach the layer {layer.name!r} lie outside "
-            f"its box of ±{bound}, where it is linear. Put tfflows.layers.Standardize() nearest "
-            "the data, or widen bound=.",
-            stacklevel=6,
-        )
-
-
-def _warn_around(layer, x) -> None:
-    period = _period(layer)
-    if period is None or not len(x):
-        return
-    span = float(np.max(np.max(x, axis=0) - np.min(x, axis=0)))
-    if span > 1.001 * period:
-        warnings.warn(
-            f"the values span {span:.6g}, more than one turn of {period:.6g}, and the layer "
-            f"{layer.name!r} takes values that differ by whole turns for one point. Are they in "
-            "other units? bound= is half a turn: pi for radians, 180 for degrees.",
-            stacklevel=6,
-        )
 
 
 def _seed_of(layer, index: int, seed):

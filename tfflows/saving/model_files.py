@@ -57,12 +57,64 @@ def _label(model) -> dict:
     }
 
 
-def export_model(model, folder: str | os.PathLike, format: str, verbose: bool) -> None:
-    """Write a model as programs; the arguments are those of ``DensityModel.export``."""
+def export_model(
+    model,
+    filepath: str | os.PathLike,
+    format: str = "tf_saved_model",
+    verbose: bool = False,
+) -> None:
+    """Write the model as programs that run where tfflows, TFP and Keras are not installed.
+
+    A SavedModel has the following signatures, whose arguments and results are tensors of the
+    type of the model, with one leading axis of any size, 0 included:
+
+    =========================  ===============================  =====================
+    signature                  arguments                        results
+    =========================  ===============================  =====================
+    ``serving_default``        ``x``, ``context``               ``log_prob``
+    ``log_prob``               ``x``, ``context``               ``log_prob``
+    ``sample``                 ``n``, ``seed``, ``context``     ``x``
+    ``sample_and_log_prob``    ``n``, ``seed``, ``context``     ``x``, ``log_prob``
+    ``forward``                ``z``, ``context``               ``x``
+    ``inverse``                ``x``, ``context``               ``z``
+    =========================  ===============================  =====================
+
+    The context is there for models with one: a row for each event, or a single row for all.
+    ``n`` is an int32, ``seed`` an int32 or two of them; the samples are those that
+    `sample` gives for the same seed. ``forward`` and ``inverse`` are those of a `Flow`.
+
+    Parameters
+    ----------
+    filepath : str or path
+        Folder to write: a new one, an empty one, or an earlier SavedModel, which is replaced.
+    format : str
+        ``"tf_saved_model"``.
+    verbose : bool
+        Whether to print the names of the signatures.
+
+    Raises
+    ------
+    ValueError
+        If there is no such format.
+    FileExistsError
+        If the folder holds something else.
+
+    Examples
+    --------
+    >>> import os, tempfile, tensorflow as tf, tfflows
+    >>> flow = tfflows.Flow([tfflows.layers.Shift()], event_shape=2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     flow.export(os.path.join(folder, "served"))
+    ...     served = tf.saved_model.load(os.path.join(folder, "served"))
+    >>> served.log_prob(tf.zeros([3, 2]))["log_prob"].shape
+    TensorShape([3])
+    >>> served.sample(n=5, seed=0)["x"].shape
+    TensorShape([5, 2])
+    """
     if format not in _FORMATS:
         known = ", ".join(map(repr, _FORMATS))
         raise ValueError(f"unknown format {format!r} to export to; the formats are: {known}.")
     model.build()
-    names = _FORMATS[format](endpoints(model), folder)
+    names = _FORMATS[format](endpoints(model), filepath)
     if verbose:
-        print(f"wrote {os.fspath(folder)} with the signatures {', '.join(names)}")
+        print(f"wrote {os.fspath(filepath)} with the signatures {', '.join(names)}")

@@ -1,4 +1,4 @@
-"""The importance-weighted bound of a log density."""
+"""Lower bounds of a log density: the importance-weighted one, and who cannot do with any."""
 
 import math
 from collections.abc import Callable
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfflows import random
 
-__all__ = ["importance_weighted_bound"]
+__all__ = ["importance_weighted_bound", "require_exact"]
 
 
 def importance_weighted_bound(log_weight: Callable, samples: int, x, context, seed, **options):
@@ -57,3 +57,12 @@ def importance_weighted_bound(log_weight: Callable, samples: int, x, context, se
     bound = tf.math.log(tf.where(nothing, tf.ones_like(total), total)) + largest
     bound = tf.where(nothing, tf.constant(-math.inf, x.dtype), bound)
     return bound - tf.constant(math.log(samples), x.dtype)
+
+
+def require_exact(model, what: str, instead: str) -> None:
+    """Raise a NotImplementedError if `what` needs a density and `model` has a bound of one."""
+    if not model.exact:
+        raise NotImplementedError(
+            f"{what} needs a density, and log_prob of {model.name!r} is a lower bound of one, "
+            f"since what the model draws is part of it (`exact` is False). Use {instead}."
+        )

@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable
 
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from tfflows.inputs import validation
 from tfflows.interop.xla_errors import is_xla_error
@@ -14,7 +15,7 @@ from tfflows.scoring.split_batch import split_batch
 from tfflows.scoring.table import Table
 from tfflows.scoring.xla_chunks import ROWS
 
-__all__ = ["draw", "prepare"]
+__all__ = ["check_reparameterized", "draw", "prepare"]
 
 # Enough rows that starting a program does not count, and few enough for the memory.
 _ROWS_AT_ONCE = 16384
@@ -125,6 +126,16 @@ def draw(model, operation: Operation, sample_shape, seed, context):
         made = _with_fallback(model.programs, program(xla=True), program)
     drawn = made(tf.constant(count, tf.int32), seed, *_present(context))
     return tf.nest.map_structure(lambda part: _unfold(part, shape), drawn)
+
+
+def check_reparameterized(source: tfd.Distribution) -> None:
+    """Raise a ValueError if samples of a distribution are not differentiable."""
+    if source.reparameterization_type != tfd.FULLY_REPARAMETERIZED:
+        raise ValueError(
+            f"samples of {source.name} are not differentiable functions of its parameters (TFP "
+            "calls them not reparameterized), so that gradients would be wrong. Use a base such as "
+            "tfd.MultivariateNormalDiag."
+        )
 
 
 def _program(programs, operation, signature, alone: bool, xla: bool = False, halves: bool = False):

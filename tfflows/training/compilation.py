@@ -1,5 +1,6 @@
 """What `compile` takes, and what it makes of it."""
 
+import itertools
 from collections.abc import Callable
 
 import keras
@@ -14,6 +15,7 @@ from tfflows.training.step import Objective
 
 __all__ = [
     "check_arguments",
+    "check_compiled",
     "evaluation_program",
     "is_distributed",
     "make_state",
@@ -28,7 +30,7 @@ STEPS_THAT_REPAY_XLA = 1500
 def check_arguments(
     model, optimizer, loss, metrics, steps_per_execution, loss_weights
 ) -> tuple[Loss, list]:
-    """Return the loss and the metrics to use.
+    """Return the loss and the metrics to use; `metrics` are one or several, in a tuple of these.
 
     Raises
     ------
@@ -55,6 +57,7 @@ def check_arguments(
         raise ValueError(
             f'steps_per_execution must be "auto" or a positive int; got {steps_per_execution!r}.'
         )
+    metrics = [*itertools.chain.from_iterable(map(_listed, metrics))]
     for metric in metrics:
         if isinstance(metric, str) or _is_of_keras(metric):
             raise ValueError(
@@ -65,6 +68,13 @@ def check_arguments(
         if isinstance(metric, BitsPerDimension) and metric.dimensions is None:
             metric.dimensions = model.event_size
     return _check_loss(loss), metrics
+
+
+def check_compiled(model, method: str) -> None:
+    """Build a model, or raise a ValueError if `method` is called before `compile`."""
+    if not model.compiled:
+        raise ValueError(f"Call compile(optimizer) before {method}().")
+    model.build()
 
 
 def _check_loss(loss) -> Loss:
@@ -139,3 +149,9 @@ def evaluation_program(model, step: Callable) -> EvaluationSteps:
     if program is None or not program.is_current:
         program = model.training_state.programs["test"] = EvaluationSteps(model, step)
     return program
+
+
+def _listed(values) -> list:
+    if values is None:
+        return []
+    return list(values) if isinstance(values, (list, tuple)) else [values]

@@ -7,50 +7,107 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfflows.inputs.arrays import check_steps, check_table, split_rows
-from tfflows.inputs.datasets import Batches, first_batch, is_dataset, open_batches
+from tfflows.inputs.arrays import check_steps, check_table, context_of, split_rows
+from tfflows.inputs.datasets import (
+    Batches,
+    first_batch,
+    is_dataset,
+    open_batches,
+    raising_value_errors,
+)
 from tfflows.privates import forget_restored_epoch, restored_epoch
 from tfflows.training.adaptation import adapt_once
 from tfflows.training.callbacks import has_batch_hooks, listed_callbacks, split_resume
-from tfflows.training.compilation import is_distributed, prepare, training_program
-from tfflows.training.evaluate import Evaluation, latest_logs
+from tfflows.training.compilation import check_compiled, is_distributed, prepare, training_program
+from tfflows.training.evaluation import Evaluation, latest_logs
 from tfflows.training.feeds import Feed, KerasFeed, many_steps
 from tfflows.training.fingerprint import describe_run, sum_of
 from tfflows.training.finiteness import NonFiniteStepError, explain
 from tfflows.training.resume import Position
 from tfflows.training.sources import Passes, Rows, limited, row_order
-from tfflows.training.step import training_logs
+from tfflows.training.step import test_step, train_step, training_logs
 
 __all__ = ["fit"]
 
 
+@raising_value_errors()
 def fit(
     model,
-    x,
-    context,
-    sample_weight,
+    x=None,
+    y=None,
+    batch_size: int | None = None,
+    epochs: int = 1,
+    verbose="auto",
+    callbacks=None,
+    validation_split: float = 0.0,
+    validation_data=None,
+    shuffle: bool = True,
+    class_weight=None,
+    sample_weight=None,
+    initial_epoch: int = 0,
+    steps_per_epoch: int | None = None,
+    validation_steps: int | None = None,
+    validation_batch_size: int | None = None,
+    validation_freq=1,
     *,
-    batch_size: int | None,
-    epochs: int,
-    verbose,
-    callbacks,
-    validation_split: float,
-    validation_data,
-    shuffle: bool,
-    initial_epoch: int,
-    steps_per_epoch: int | None,
-    validation_steps: int | None,
-    validation_batch_size: int | None,
-    validation_freq,
-    seed: int | None,
-    own_train_step: bool,
-    own_test_step: bool,
+    context=None,
+    seed: int | None = None,
 ) -> keras.callbacks.History:
-    """Train a compiled model; the arguments are those of ``DensityModel.fit``.
+    """Fit the density to data by minimizing the weighted mean loss.
 
-    `own_train_step` and `own_test_step` say that a subclass of the user's has its own, which
-    Keras's function must call.
+    Parameters
+    ----------
+    x : array, tf.Tensor, tf.data.Dataset or keras.utils.PyDataset
+        Events ``[N, *event_shape]``; a dataset yields batches of ``x``, ``(x, context)`` or
+        ``(x, context, sample_weight)``. A loss that draws its own events needs none.
+    y : array, optional
+        Keras's second argument, an alias of `context`. A density has no targets; zeros, which
+        textbooks pass, are ignored.
+    batch_size : int, optional
+        Rows in a step, 32 by default.
+    epochs : int
+        Passes over the data.
+    verbose, callbacks, initial_epoch, steps_per_epoch, validation_steps, \
+validation_batch_size, validation_freq
+        As in Keras.
+    validation_split : float
+        Share of the rows of arrays to hold out, drawn at random by `seed`.
+    validation_data : array, tuple or dataset, optional
+        Held-out ``x``, ``(x, context)`` or ``(x, context, sample_weight)``.
+    shuffle : bool
+        Whether to draw a new order of the rows in each epoch.
+    class_weight
+        Refused: a density has no classes. Use `sample_weight`.
+    sample_weight : array, optional
+        Non-negative weights ``[N]``; doubling all of them changes nothing.
+    context : array, optional
+        Contexts ``[N, *context_shape]``.
+    seed : int, optional
+        Seed of the order of the rows, of the split and of what losses and layers draw; by
+        default the split uses 0 and the rest is drawn from NumPy's global state, which
+        ``keras.utils.set_random_seed`` sets.
+
+    Returns
+    -------
+    keras.callbacks.History
+        Loss and metrics of each epoch, in nats. Under a loss that is no function of the log
+        density, metrics appear for validation data alone.
+
+    Raises
+    ------
+    ValueError
+        If data are not finite, of the wrong shape, constant in a coordinate or outside the
+        support; if targets or class weights are given.
+    FloatingPointError
+        If the loss or its gradient becomes NaN or infinite.
     """
+    if class_weight is not None:
+        raise ValueError(
+            "class_weight weighs classes, and a density has none; use sample_weight, one "
+            "weight for each row."
+        )
+    check_compiled(model, "fit")
+    context = context_of(y, context)
     callbacks, resume = split_resume(listed_callbacks(callbacks))
     # Drawn in any case, so that a run that goes on leaves NumPy's state as a new one does.
     drawn = int(np.random.randint(2**31 - 1)) if seed is None else seed
@@ -93,7 +150,7 @@ def fit(
             usual_size=batch_size,
             steps=validation_steps,
             callbacks=callbacks,
-            single_steps=own_test_step,
+            single_steps=type(model).test_step is not test_step,
         )
 
     # Where to begin: an interrupted run goes on where it stopped.
@@ -132,7 +189,7 @@ def fit(
         order = functools.partial(row_order, rows, drawn, shuffle=shuffle)
         source = Rows(table, batch_size or 32, order, initial_epoch, steps_per_epoch)
     if (
-        own_train_step
+        type(model).train_step is not train_step
         or not state.auto_steps
         or model.run_eagerly
         or is_distributed(model)

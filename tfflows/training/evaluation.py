@@ -4,12 +4,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfflows.inputs.arrays import check_steps, check_table
-from tfflows.inputs.datasets import is_dataset, open_batches
+from tfflows.inputs.arrays import check_steps, check_table, context_of
+from tfflows.inputs.datasets import is_dataset, open_batches, raising_value_errors
 from tfflows.training.callbacks import has_batch_hooks, listed_callbacks
-from tfflows.training.compilation import evaluation_program, is_distributed, prepare
+from tfflows.training.compilation import (
+    check_compiled,
+    evaluation_program,
+    is_distributed,
+    prepare,
+)
 from tfflows.training.feeds import Feed, KerasFeed, many_steps
 from tfflows.training.sources import Passes, Rows
+from tfflows.training.step import test_step
 
 __all__ = ["Evaluation", "evaluate", "latest_logs"]
 
@@ -17,35 +23,41 @@ __all__ = ["Evaluation", "evaluate", "latest_logs"]
 _ROWS = 1024
 
 
+@raising_value_errors()
 def evaluate(
     model,
-    x,
-    context,
-    sample_weight,
+    x=None,
+    y=None,
+    batch_size: int | None = None,
+    verbose="auto",
+    sample_weight=None,
+    steps: int | None = None,
+    callbacks=None,
+    return_dict: bool = False,
     *,
-    batch_size: int | None,
-    verbose,
-    steps: int | None,
-    callbacks,
-    return_dict: bool,
-    own_test_step: bool,
+    context=None,
 ):
-    """Score a compiled model; the arguments are those of ``DensityModel.evaluate``.
+    """Return the weighted mean loss and the metrics on data, as in Keras.
 
-    `own_test_step` says that a subclass of the user's has its own, which Keras's function must
-    call.
+    Parameters
+    ----------
+    x, y, sample_weight, context
+        As in `fit`.
+    batch_size, verbose, steps, callbacks, return_dict
+        As in Keras.
     """
+    check_compiled(model, "evaluate")
     callbacks = listed_callbacks(callbacks)
     prepare(model)
     evaluation = Evaluation(
         model,
         x,
-        context,
+        context_of(y, context),
         sample_weight,
         batch_size=batch_size,
         steps=steps,
         callbacks=callbacks,
-        single_steps=own_test_step,
+        single_steps=type(model).test_step is not test_step,
     )
     logs = evaluation.run(
         keras.callbacks.CallbackList(
