@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-__all__ = ["batch_shape", "flatten_event", "restore_event"]
+__all__ = ["batch_shape", "flatten_event", "reshape_event", "restore_event"]
 
 
 def batch_shape(x, event_ndims: int):
@@ -15,20 +15,25 @@ def batch_shape(x, event_ndims: int):
     return tf.shape(x)[: x.shape.rank - event_ndims]
 
 
+def reshape_event(x, event_ndims: int, sizes: list):
+    """Reshape the last `event_ndims` axes of `x` to `sizes`; what is static stays static."""
+    if x.shape.rank is None:
+        batch = tf.shape(x)[: tf.rank(x) - event_ndims]
+        return tf.reshape(x, tf.concat([batch, tf.constant(sizes, tf.int32)], 0))
+    batch = batch_shape(x, event_ndims)
+    if isinstance(batch, list):
+        return tf.reshape(x, [*batch, *sizes])
+    reshaped = tf.reshape(x, tf.concat([batch, tf.constant(sizes, tf.int32)], 0))
+    return tf.ensure_shape(reshaped, [*x.shape[: x.shape.rank - event_ndims], *sizes])
+
+
 def flatten_event(x, event_shape: tuple):
     """Reshape ``[..., *event_shape]`` to ``[..., D]`` with D the number of coordinates."""
     if len(event_shape) == 1:
         return x
-    return tf.reshape(x, _join(batch_shape(x, len(event_shape)), [math.prod(event_shape)]))
+    return reshape_event(x, len(event_shape), [math.prod(event_shape)])
 
 
 def restore_event(x, event_shape: tuple):
     """Reshape ``[..., D]`` back to ``[..., *event_shape]``."""
-    if len(event_shape) == 1:
-        return x
-    return tf.reshape(x, _join(batch_shape(x, 1), list(event_shape)))
-
-
-def _join(batch, event: list):
-    # A list of no sizes would become a tensor of floats.
-    return [*batch, *event] if isinstance(batch, list) else tf.concat([batch, event], 0)
+    return x if len(event_shape) == 1 else reshape_event(x, 1, list(event_shape))

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfflows.bijectors import checks
+from tfflows.bijectors.event import reshape_event
 from tfflows.bijectors.masked_mlp_weights import MaskedMLPWeights
 from tfflows.conditioners import linear
 from tfflows.conditioners.masked_dense import WholeKernel, whole_kernels
@@ -356,13 +357,13 @@ class AutoregressiveNetwork(keras.layers.Layer):
         linear.check_event(self._owner(), "x", x, self.event_shape)
         size = len(self.input_degrees)
         if not self.event_shape:
-            x = linear.merge_event(x, 0, [1])
+            x = reshape_event(x, 0, [1])
         context = self._context(x, conditional_input)
         dropout = self._dropout
         if dropout is not None:
             dropout = functools.partial(dropout, training=training)
         h = self._network(x, context, dropout)
-        return linear.merge_event(h, 1, [size, self.params][-len(self.event_shape) - 1 :])
+        return reshape_event(h, 1, [size, self.params][-len(self.event_shape) - 1 :])
 
     def stack(self, conditional_input: tf.Tensor | None = None) -> MaskedMLPWeights | None:
         """Return the layers as tensors, for a solver that computes them unit by unit.
@@ -410,7 +411,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
             linear.check_batches(self._owner(), "conditional_input", x, context, len(shape))
         if len(shape) == 1:
             return context
-        return linear.merge_event(context, len(shape), [int(np.prod(shape, dtype=int))])
+        return reshape_event(context, len(shape), [int(np.prod(shape, dtype=int))])
 
     def _missing_context(self) -> str:
         shape = self.conditional_event_shape

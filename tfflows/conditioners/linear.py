@@ -20,23 +20,6 @@ def affine(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     return tf.tensordot(x, kernel, axes=1)
 
 
-def merge_event(x: tf.Tensor, event_rank: int, new_event: Sequence[int]) -> tf.Tensor:
-    """Reshape x [..., *event] to [..., *new_event], with the static shape kept."""
-    if x.shape.rank is None:
-        rank = tf.rank(x)
-        batch = tf.shape(x)[: rank - event_rank]
-        return tf.reshape(x, tf.concat([batch, list(new_event)], axis=0))
-    batch_rank = x.shape.rank - event_rank
-    static = x.shape[:batch_rank].as_list()
-    if None not in static:
-        return tf.reshape(x, [*static, *new_event])
-    dynamic = tf.shape(x)
-    batch = [dynamic[i] if size is None else size for i, size in enumerate(static)]
-    result = tf.reshape(x, tf.stack([*batch, *new_event]))
-    result.set_shape([*static, *new_event])
-    return result
-
-
 def fresh_initializer(
     identifier: str | dict | Callable, seed: int | None, index: int
 ) -> keras.initializers.Initializer | Callable:

@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-from tfflows.conditioners.linear import merge_event
+from tfflows.bijectors.event import reshape_event
 
 __all__ = ["circumference", "periodic_features"]
 
@@ -43,4 +43,4 @@ def periodic_features(x: tf.Tensor, period: float) -> tf.Tensor:
     [1. 0. 0. 1. 0. 1.]
     """
     angle = x * (2.0 * math.pi / period)
-    return merge_event(tf.stack([tf.cos(angle), tf.sin(angle)], -1), 2, [2 * x.shape[-1]])
+    return reshape_event(tf.stack([tf.cos(angle), tf.sin(angle)], -1), 2, [2 * x.shape[-1]])

@@ -98,7 +98,7 @@ def check_steps(model, context, sample_weight, steps_per_epoch) -> tuple:
 
 
 def chunks(x, context=None, size: int = 65536):
-    """Yield slices of the rows of a table, and the contexts that belong to them."""
+    """Yield slices of the rows of a table, and the contexts, or weights, that belong to them."""
     for start in range(0, len(x), size):
         rows = slice(start, min(start + size, len(x)))
         yield rows, None if context is None else context[rows]

@@ -22,13 +22,11 @@ from tfflows.interop.tfp_classes import public_name
 from tfflows.interop.tfp_parts import Part, parts_of
 
 __all__ = [
-    "adopt",
     "adopt_distribution",
     "adopt_used",
     "as_keras_variable",
     "check_no_keras_variables",
     "state_of",
-    "variables_of",
 ]
 
 # One Keras variable for each tf.Variable: two of them would let an optimizer step twice.
@@ -113,25 +111,6 @@ def _frozen_message(part: Part) -> str:
     )
 
 
-def variables_of(obj: tfb.Bijector | tfd.Distribution) -> list[tf.Variable]:
-    """Return the tf.Variables of a TFP object that exist now, in the order of its parts.
-
-    Raises
-    ------
-    TypeError
-        If a keras.Variable is a parameter of a TFP object, which freezes it.
-
-    Examples
-    --------
-    >>> import tensorflow as tf
-    >>> from tensorflow_probability import distributions as tfd
-    >>> [v.name for v in variables_of(tfd.Normal(tf.Variable(0.0, name="loc"), 1.0))]
-    ['loc:0']
-    """
-    check_no_keras_variables(obj)
-    return [part.value for part in parts_of(obj) if _is_raw(part.value)]
-
-
 def state_of(obj: tfb.Bijector | tfd.Distribution) -> list[tf.Variable]:
     """Return every tf.Variable that a call of a TFP object may change, those of Keras included.
 
@@ -151,32 +130,6 @@ def state_of(obj: tfb.Bijector | tfd.Distribution) -> list[tf.Variable]:
         elif isinstance(part.value, tf.Variable):
             found.append(part.value)
     return list({id(variable): variable for variable in found}.values())
-
-
-def adopt(variables: list[tf.Variable], scope: str = "") -> list[keras.Variable]:
-    """Return the Keras variables that share tf.Variables, to be an attribute of a layer or model.
-
-    Parameters
-    ----------
-    variables : list of tf.Variable
-        Variables that exist.
-    scope : str
-        First part of the paths of the Keras variables.
-
-    Raises
-    ------
-    ValueError
-        If a variable was made outside the present ``tf.distribute`` strategy.
-
-    Examples
-    --------
-    >>> import tensorflow as tf
-    >>> [shared.path for shared in adopt([tf.Variable(0.0, name="loc")], scope="base")]
-    ['base/loc']
-    """
-    _check_strategy(variables)
-    names = _Names(scope, scope)
-    return [as_keras_variable(v, names.unique(Part(v, "", None))) for v in variables]
 
 
 def adopt_distribution(

@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
+from tfflows.inputs.arrays import chunks
 from tfflows.layers.base import BijectorLayer
 from tfflows.layers.raw_parameters import RawParameters
 
@@ -192,10 +193,9 @@ def moments(x, sample_weight=None, constant: str = "refuse"):
     square = np.zeros(x.shape[1:])
     total = len(x) if weight is None else weight.sum()
     # In chunks: the centered copy of a large table would double its memory.
-    for start in range(0, len(x), 65536):
-        centered = (x[start : start + 65536] - mean) ** 2
-        if weight is not None:
-            part = weight[start : start + 65536]
+    for rows, part in chunks(x, weight):
+        centered = (x[rows] - mean) ** 2
+        if part is not None:
             centered = centered * part.reshape(-1, *[1] * (x.ndim - 1))
         square += centered.sum(0)
     deviation = np.sqrt(square / total)

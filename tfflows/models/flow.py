@@ -14,6 +14,7 @@ from tfflows import random
 from tfflows.diagnostics.reach import box_of, warn_around, warn_outside
 from tfflows.distributions import FlowDistribution, StandardNormal
 from tfflows.inputs import validation
+from tfflows.inputs.arrays import chunks
 from tfflows.interop.dry_runs import preserve_state, restore_variables
 from tfflows.layers.base import batch_shape_of
 from tfflows.layers.masked_autoregressive import deserialize
@@ -28,9 +29,6 @@ from tfflows.scoring.split_batch import at_row
 from tfflows.scoring.xla_chunks import xla_chunks
 
 __all__ = ["Flow"]
-
-# Rows of a table to map at once, layer after layer.
-_MAPPED_ROWS = 65536
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
@@ -485,11 +483,10 @@ class Flow(DensityModel):
         parts = []
         # What keeps statistics of what it maps learns them in training, not on the way there.
         with preserve_state([*layer.variables, *getattr(self.context_network, "variables", ())]):
-            for start in range(0, len(x), _MAPPED_ROWS):
-                rows = slice(start, start + _MAPPED_ROWS)
-                embedded = self.embed(None if context is None else context[rows])
-                seed = _seed_of(layer, index, at_row(validation.FIXED_SEED, start))
-                parts.append(layer.inverse(tf.constant(x[rows]), embedded, seed)[0].numpy())
+            for rows, part in chunks(x, context):
+                seed = _seed_of(layer, index, at_row(validation.FIXED_SEED, rows.start))
+                mapped, _ = layer.inverse(tf.constant(x[rows]), self.embed(part), seed)
+                parts.append(mapped.numpy())
         return np.concatenate(parts)
 
     def outside_support(self, x, context=None) -> np.ndarray:
@@ -501,18 +498,17 @@ class Flow(DensityModel):
 
     def first_non_finite(self, x, context=None) -> str:
         """Name the first layer whose output is not finite for a row of `x`, if any."""
-        for start in range(0, len(x), _MAPPED_ROWS):
-            rows = slice(start, start + _MAPPED_ROWS)
-            embedded = self.embed(None if context is None else tf.constant(context[rows]))
+        for rows, part in chunks(x, context):
+            embedded = self.embed(None if part is None else tf.constant(part))
             value = tf.constant(x[rows])
             for index, layer in enumerate(self.bijector_layers):
-                seed = _seed_of(layer, index, at_row(validation.FIXED_SEED, start))
+                seed = _seed_of(layer, index, at_row(validation.FIXED_SEED, rows.start))
                 value, _ = layer.inverse(tf.identity(value), embedded, seed)
                 bad = ~np.isfinite(value.numpy()).reshape(len(value), -1).all(1)
                 if bad.any():
                     return (
                         f"The layer {layer.name!r} is the first whose output is not finite "
-                        f"({int(bad.sum())} rows, first: row {start + int(bad.argmax())})."
+                        f"({int(bad.sum())} rows, first: row {rows.start + int(bad.argmax())})."
                     )
         return ""
 
