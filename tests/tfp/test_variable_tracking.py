@@ -72,8 +72,12 @@ class TestSharing:
 
     def test_keras_still_drops_the_constraint(self):
         """Guard: the day Keras copies it, the line that does can go."""
-        given = tf.Variable([1.0], constraint=lambda x: 0.0 * x)
+        given = tf.Variable([1.0], constraint=lambda x: 0.5 * x)
         assert keras.Variable(given).constraint is None
+        assert as_keras_variable(given).constraint(tf.constant([3.0])) == [1.5]
+
+    def test_a_constraint_of_keras_stays_what_it_is(self):
+        given = tf.Variable([1.0], constraint=keras.constraints.NonNeg())
         assert as_keras_variable(given).constraint is given.constraint
 
     @pytest.mark.parametrize(

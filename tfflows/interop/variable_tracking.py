@@ -33,6 +33,16 @@ __all__ = [
 _ADOPTED: weakref.WeakValueDictionary[int, keras.Variable] = weakref.WeakValueDictionary()
 
 
+class _Constraint(keras.constraints.Constraint):
+    """The constraint of a tf.Variable, any function, as Keras before 3.13 wants it."""
+
+    def __init__(self, function: Callable):
+        self.function = function
+
+    def __call__(self, w):
+        return self.function(w)
+
+
 def as_keras_variable(variable: tf.Variable, name: str | None = None) -> keras.Variable:
     """Return the Keras variable that shares a tf.Variable: same storage, same everything.
 
@@ -76,7 +86,10 @@ def as_keras_variable(variable: tf.Variable, name: str | None = None) -> keras.V
             "of sharing it, so that training would not reach it; use another version of Keras."
         )
     # Keras drops it; without it the masks of TFP's autoregressive networks do not survive a step.
-    shared.constraint = variable.constraint
+    constraint = variable.constraint
+    if constraint is not None and not isinstance(constraint, keras.constraints.Constraint):
+        constraint = _Constraint(constraint)
+    shared.constraint = constraint
     _ADOPTED[id(variable)] = shared
     return shared
 
