@@ -6,6 +6,7 @@ from ..registry import EVERY
 from .checks import (
     check_never_stale,
     check_samples,
+    check_vectorized,
     check_volume,
     check_wrong_shapes,
     check_xla,
@@ -49,6 +50,11 @@ def cases(dtype: str) -> list:
                     cheap = usual and name in COMPILED
                     if cheap or dtype == "float32":
                         found.append(_case(name, conditional, check, slow=not cheap))
+                elif check is check_vectorized:
+                    # The values; and layers of each kind, of which the rest is made.
+                    cheap = name.startswith("bijector, ") or name in COMPILED
+                    if own_type:
+                        found.append(_case(name, conditional, check, slow=not (usual and cheap)))
                 elif usual:
                     found.append(_case(name, conditional, check, slow=True))
     return found

@@ -138,6 +138,25 @@ def _compare_with_eager(subject, jit_compile):
         _close(subject, found, expected)
 
 
+def check_vectorized(subject):
+    """``tf.vectorized_map`` over single events gives what a batch of them gives."""
+
+    def one(way):
+        def answer(row):
+            point, *context = (part[tf.newaxis] for part in row)
+            value, log_det = way(point, *context) if context else way(point, None)
+            return value[0], tf.broadcast_to(log_det, [1])[0]
+
+        return answer
+
+    context = [] if subject.context is None else [subject.context]
+    for way, points in ((subject.inverse, subject.x), (subject.forward, subject.z)):
+        found = tf.vectorized_map(one(way), (points, *context))
+        expected = way(points, subject.context)
+        _close(subject, found[0], expected[0])
+        _close(subject, found[1], tf.broadcast_to(expected[1], [ROWS]))
+
+
 def check_far(subject):
     """Points at ±1e4 among ordinary ones: everything stays finite, gradients included."""
     weights = [] if subject.model is None else subject.model.trainable_weights
@@ -483,7 +502,7 @@ MODEL_CHECKS = (
     check_volume,
     check_wrong_shapes,
 )
-COSTLY_MAP_CHECKS = (check_xla,)
+COSTLY_MAP_CHECKS = (check_xla, check_vectorized)
 COSTLY_FLOW_CHECKS = (check_points_are_never_stale,)
 COSTLY_MODEL_CHECKS = (check_copies,)
 

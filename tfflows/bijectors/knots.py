@@ -196,7 +196,8 @@ def find(value: tf.Tensor, sizes: tf.Tensor, low: float) -> tuple[tf.Tensor, ...
         passed = tf.zeros_like((value + sizes[0])[None])[:0]
     nothing = [[0, 0]] * (passed.shape.rank - 1)
     before = tf.pad(passed, [[0, 1], *nothing])
-    here = tf.pad(passed, [[1, 0], *nothing], constant_values=1) - before
+    # One before the first: tf.vectorized_map pads with zeros whatever `constant_values` is.
+    here = 1.0 - tf.pad(1.0 - passed, [[1, 0], *nothing]) - before
     return passed, before, here
 
 
