@@ -1,5 +1,6 @@
 """Layers, flows and models that cannot be built say why, when they are built."""
 
+import functools
 import warnings
 
 import keras
@@ -313,3 +314,26 @@ class TestBuilders:
             tape.watch(x)
             z = flow.bijector().inverse(x)
         assert np.all(np.abs(tape.batch_jacobian(z, x)).max(0) > 0)
+
+
+class TestWidths:
+    @pytest.mark.parametrize(
+        "make",
+        [
+            layers.Shift,
+            layers.ActNorm,
+            layers.LU,
+            functools.partial(layers.Elementwise, AFFINE()),
+            functools.partial(layers.MaskedAutoregressive, AFFINE()),
+            functools.partial(layers.Coupling, AFFINE()),
+        ],
+    )
+    def test_an_int_is_one_hidden_layer_and_a_word_is_refused(self, make):
+        assert make(hidden_units=8).hidden_units == make(hidden_units=[8]).hidden_units == (8,)
+        for wrong in ("64", [0], [6.5]):
+            with pytest.raises(ValueError, match=r"hidden_units must be .*got"):
+                make(hidden_units=wrong)
+
+    def test_a_coupling_without_hidden_layers(self):
+        with pytest.raises(ValueError, match="hidden_units must name one width or more"):
+            tfflows.CouplingFlow(2, hidden_units=())

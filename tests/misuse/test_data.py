@@ -263,10 +263,18 @@ class TestStreams:
         with pytest.raises(ValueError, match="Batch the dataset first"):
             flow.fit(tf.data.Dataset.from_tensor_slices(normal()), verbose=0)
 
-    def test_ask_for_adapt_first(self):
+    def test_adapt_to_their_first_rows_and_say_so(self):
         stream = tf.data.Dataset.from_tensor_slices(normal()).batch(50)
+        flow, other = small(), small()
+        with pytest.warns(UserWarning, match=r"'standardize\w*': adapted to the first \d+ rows"):
+            history = flow.fit(stream, verbose=0, seed=0).history
+        other.adapt(stream)
+        assert other.fit(stream, verbose=0, seed=0).history == history
+
+    def test_of_one_pass_ask_for_adapt_first(self):
+        batches = iter(np.split(normal(), 2))
         with pytest.raises(ValueError, match=r"'standardize\w*' must see data .*adapt\(x\)"):
-            small().fit(stream, verbose=0)
+            small().fit(batches, verbose=0)
 
     def test_a_missing_context(self):
         flow = small(context_shape=1)

@@ -8,6 +8,7 @@ import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 
 from tfflows import bijectors
+from tfflows.bijectors import checks
 from tfflows.layers.base import BijectorLayer
 from tfflows.layers.raw_parameters import RawParameters
 
@@ -53,7 +54,7 @@ class Correlation(BijectorLayer):
 
     def __init__(self, hidden_units=(64, 64), activation="relu", **kwargs):
         super().__init__(**kwargs)
-        self.hidden_units = tuple(hidden_units)
+        self.hidden_units = checks.positive_integers("hidden_units", hidden_units)
         self.activation = activation
 
     def build(self, event_shape, context_shape=None):

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfflows import bijectors
+from tfflows.bijectors import checks
 from tfflows.conditioners.dense_network import DenseNetwork
 from tfflows.conditioners.periodic_features import periodic_features
 from tfflows.interop.dry_runs import restore_variables
@@ -96,7 +97,11 @@ class Coupling(BijectorLayer):
         self.swap = swap
         self._given_conditioner = conditioner is not None
         self.conditioner = conditioner
-        self.hidden_units = tuple(hidden_units)
+        self.hidden_units = checks.positive_integers("hidden_units", hidden_units)
+        if conditioner is None and not self.hidden_units:
+            raise ValueError(
+                "hidden_units must name one width or more, such as (64, 64); got an empty sequence."
+            )
         self.activation = activation
         self.dropout = dropout
         self.identity_start = identity_start

@@ -5,6 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
+from tfflows.bijectors import checks
 from tfflows.layers.base import BijectorLayer
 from tfflows.layers.masked_autoregressive import (
     build_univariate,
@@ -58,7 +59,7 @@ class Elementwise(BijectorLayer):
     ):
         super().__init__(**kwargs)
         self.univariate = check_univariate(univariate)
-        self.hidden_units = tuple(hidden_units)
+        self.hidden_units = checks.positive_integers("hidden_units", hidden_units)
         self.activation = activation
         self.identity_start = identity_start
         self.raw = None

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfflows import bijectors
+from tfflows.bijectors import checks
 from tfflows.conditioners.autoregressive_network import AutoregressiveNetwork
 from tfflows.layers.base import BijectorLayer, batch_shape_of
 from tfflows.layers.context import flatten_context
@@ -93,7 +94,7 @@ class MaskedAutoregressive(BijectorLayer):
     ):
         super().__init__(**kwargs)
         self.univariate = check_univariate(univariate)
-        self.hidden_units = tuple(hidden_units)
+        self.hidden_units = checks.positive_integers("hidden_units", hidden_units)
         self.activation = activation
         self.order = order if isinstance(order, str) else tuple(int(i) for i in order)
         self.passes = passes

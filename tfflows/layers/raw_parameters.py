@@ -5,6 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
+from tfflows.bijectors import checks
 from tfflows.conditioners.dense_network import DenseNetwork
 from tfflows.layers.context import flatten_context
 
@@ -38,7 +39,7 @@ class RawParameters(keras.layers.Layer):
         kwargs.setdefault("autocast", False)
         super().__init__(**kwargs)
         self.shape = tuple(shape)
-        self.hidden_units = tuple(hidden_units)
+        self.hidden_units = checks.positive_integers("hidden_units", hidden_units)
         self.activation = activation
         self.zero_start = zero_start
         self.network = None

@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
+from tfflows.bijectors import checks
 from tfflows.layers.base import BijectorLayer
 from tfflows.layers.raw_parameters import RawParameters
 
@@ -27,7 +28,7 @@ class _PerCoordinate(BijectorLayer):
             ) from error
         if not np.isfinite(self.start).all():
             raise ValueError(f"{self._name_of_start} must be finite; got {self.start.tolist()}.")
-        self.hidden_units = tuple(hidden_units)
+        self.hidden_units = checks.positive_integers("hidden_units", hidden_units)
         self.activation = activation
         self.raw = None
 

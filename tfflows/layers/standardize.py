@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
+from tfflows.bijectors import checks
 from tfflows.inputs.arrays import chunks
 from tfflows.layers.base import BijectorLayer
 from tfflows.layers.raw_parameters import RawParameters
@@ -132,7 +133,7 @@ class ActNorm(_FromData):
 
     def __init__(self, hidden_units=(64, 64), activation="relu", **kwargs):
         super().__init__(**kwargs)
-        self.hidden_units = tuple(hidden_units)
+        self.hidden_units = checks.positive_integers("hidden_units", hidden_units)
         self.activation = activation
 
     def build(self, event_shape, context_shape=None):

@@ -319,7 +319,7 @@ class DensityModel(keras.Model):
     def adapt(self, x, context=None, sample_weight=None) -> None:
         """Set what the model takes from data, such as means and standard deviations.
 
-        `fit` on arrays does this by itself once, from the training rows.
+        `fit` does this by itself once, from the training rows, or the first of a dataset.
 
         Parameters
         ----------

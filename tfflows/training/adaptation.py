@@ -1,15 +1,19 @@
 """Setting what a model takes from data before it is trained."""
 
+import warnings
+
 import numpy as np
+import tensorflow as tf
 
 from tfflows.inputs.arrays import check_table
-from tfflows.inputs.datasets import collect, is_dataset, open_batches
+from tfflows.inputs.datasets import Batches, collect, is_dataset, open_batches
 from tfflows.training.fingerprint import sum_of
 
-__all__ = ["adapt", "adapt_once"]
+__all__ = ["adapt", "adapt_once", "adapt_to_first"]
 
 _ROWS = 1_000_000
 _INSPECTED_ROWS = 10_000
+_FIRST_ROWS = 65_536
 
 
 def adapt(model, x, context, sample_weight) -> None:
@@ -27,28 +31,50 @@ def _adapt(model, *table) -> None:
     model.adapt_parts(*table)
 
 
-def adapt_once(model, table: tuple | None) -> None:
+def adapt_to_first(model, batches: Batches, resumes: bool) -> None:
+    """Adapt a model that has not seen data to the first batches that it is about to be fitted to.
+
+    Parameters
+    ----------
+    model : DensityModel
+        The model.
+    batches : Batches
+        The batches.
+    resumes : bool
+        Whether the run may be one that goes on after an interruption. A dataset that shuffles would
+        then have been opened once more than in the run as a whole.
+
+    Raises
+    ------
+    ValueError
+        If the batches cannot be looked at before training.
+    """
+    if not model.needs_adapt:
+        return
+    if resumes or not batches.reopens or not isinstance(batches.dataset, tf.data.Dataset):
+        raise ValueError(
+            f"{_listed(model.unadapted_layers)} must see data before training on a dataset: "
+            "call adapt(x) with a representative array, or adapt(dataset), first."
+        )
+    x, context, weight = collect(batches, _FIRST_ROWS)
+    warnings.warn(
+        f"{_listed(model.unadapted_layers)}: adapted to the first {len(x)} rows of the "
+        "dataset. Are they like the rest? Call adapt(dataset) before fit to adapt to all of it.",
+        stacklevel=4,
+    )
+    adapt_once(model, check_table(model, x, context, weight, "x", whole=True))
+
+
+def adapt_once(model, table: tuple) -> None:
     """Adapt a model to the rows that it is about to be fitted to, unless it has seen data before.
 
     Parameters
     ----------
     model : DensityModel
         The model.
-    table : tuple or None
-        Arrays ``(x, context, sample_weight)``; None for a dataset.
-
-    Raises
-    ------
-    ValueError
-        If the model must see data, and would be trained on a dataset.
+    table : tuple
+        Arrays ``(x, context, sample_weight)``.
     """
-    if table is None:
-        if model.needs_adapt:
-            raise ValueError(
-                f"{_listed(model.unadapted_layers)} must see data before training on a dataset: "
-                "call adapt(x) with a representative array, or adapt(dataset), first."
-            )
-        return
     x, context, _ = table
     if x is None:
         model.adapt_without_data(context)

@@ -16,7 +16,7 @@ from tfflows.inputs.datasets import (
     raising_value_errors,
 )
 from tfflows.privates import forget_restored_epoch, restored_epoch
-from tfflows.training.adaptation import adapt_once
+from tfflows.training.adaptation import adapt_once, adapt_to_first
 from tfflows.training.callbacks import has_batch_hooks, listed_callbacks, split_resume
 from tfflows.training.compilation import check_compiled, is_distributed, prepare, training_program
 from tfflows.training.evaluation import Evaluation, latest_logs
@@ -171,7 +171,10 @@ validation_batch_size, validation_freq
         drawn = run["seed"] = drawn if run["seed"] is None else run["seed"]
 
     # Adaptation to the training rows.
-    adapt_once(model, table or None)
+    if batches is None:
+        adapt_once(model, table)
+    else:
+        adapt_to_first(model, batches, resumes=resume is not None)
 
     # The steps of an epoch: many in one program, unless something asks for single ones.
     state = model.training_state
