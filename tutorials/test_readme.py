@@ -297,6 +297,6 @@ def test_limits():
         tfflows.MAF(2, dtype="mixed_float16")
     for dtype in ("mixed_bfloat16", "float64"):
         flow = tfflows.MAF(2, transforms=1, hidden_units=(8,), dtype=dtype)
-        assert flow.log_prob(np.zeros([3, 2])).dtype.name == dtype.replace("mixed_b", "").replace(
-            "float16", "float32"
-        )
+        assert flow.log_prob(np.zeros([3, 2], "float32")).dtype.name == dtype.replace(
+            "mixed_b", ""
+        ).replace("float16", "float32")

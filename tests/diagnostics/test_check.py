@@ -237,7 +237,7 @@ def test_bad_arguments():
     with pytest.raises(ValueError, match="no rows"):
         flow.check(x[:0])
     with pytest.raises(ValueError, match="non-finite"):
-        flow.check(np.full([5, 3], np.nan))
+        flow.check(np.full([5, 3], np.nan, "float32"))
 
 
 def test_the_report_prints_what_to_do():

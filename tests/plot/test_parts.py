@@ -14,6 +14,7 @@ from tfflows import conditioners, layers, plot, univariates
 
 @pytest.fixture(scope="module")
 def flow():
+    keras.utils.set_random_seed(0)
     return tfflows.MAF(2, transforms=2, hidden_units=(8,), identity_start=False)
 
 
@@ -196,7 +197,8 @@ def test_live_density_writes_its_frames(tmp_path, flow):
     live = plot.LiveDensity(x, path=path, every=2, resolution=10)
     flow.fit(x, epochs=4, batch_size=64, verbose=0, callbacks=[live])
     assert live.frames == 3  # epochs 1, 3 and the last
-    assert Image.open(path).n_frames == 3
+    with Image.open(path) as image:
+        assert image.n_frames == 3
     for arguments, message in (
         ({"x": rows(3, 3)}, "two columns"),
         ({"x": x, "path": "a.png"}, ".gif"),

@@ -388,7 +388,8 @@ def test_an_optimizer_of_another_layout_is_named_with_the_way_out(tmp_path):
     path = tmp_path / "flow.keras"
     flow = tfflows.MAF(2, transforms=1, hidden_units=(8,))
     flow.compile("adam")
-    flow.fit(np.random.default_rng(0).normal(size=(8, 2)), epochs=1, verbose=0)
+    rows = np.random.default_rng(0).normal(size=(8, 2)).astype("float32")
+    flow.fit(rows, epochs=1, verbose=0)
     flow.save(path)
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}

@@ -78,7 +78,8 @@ def as_written():
 def test_a_graph_equals_the_chain_to_the_last_bit(name, as_written):
     conditional = name in ("MAF", "RealNVP", "mixed")
     flow = FLOWS[name](2 if conditional else None)
-    perturb(flow)
+    # By little: the gradient of tfb.Sigmoid is NaN where the exponential function overflows.
+    perturb(flow, scale=0.1)
     rng = np.random.default_rng(0)
     x = tf.constant(rng.normal(size=[50, 4]), tf.float32)
     z = tf.constant(rng.normal(size=[50, *flow.base.distribution.event_shape]), tf.float32)
@@ -93,5 +94,6 @@ def test_a_graph_equals_the_chain_to_the_last_bit(name, as_written):
             assert found is None
         else:
             found, expected = map(tf.convert_to_tensor, (found, expected))
+            assert np.isfinite(expected).all()
             size = np.abs(expected).max(initial=1.0)
             np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6 * size)

@@ -83,6 +83,7 @@ class Forks:
     def __exit__(self, *_):
         self.process.stdin.close()
         self.process.wait()
+        self.process.stdout.close()
 
     def start(self, folder, result, jit):
         """Begin to train, and return the number of the process once it does."""
@@ -102,9 +103,9 @@ def differing(one, other):
     """Return the names of the arrays of two files that are not the same, bit by bit."""
     import numpy as np
 
-    one, other = np.load(one), np.load(other)
-    names = sorted({*one.files, *other.files})
-    return [name for name in names if one[name].tobytes() != other[name].tobytes()]
+    with np.load(one) as one, np.load(other) as other:
+        names = sorted({*one.files, *other.files})
+        return [name for name in names if one[name].tobytes() != other[name].tobytes()]
 
 
 def kills(room, number, jit="plain", seed=0, span=0.4):

@@ -77,7 +77,7 @@ def _cases():
         yield pytest.param(name, check, id=f"{name}-{promise}", marks=marks)
 
 
-@pytest.mark.parametrize(("name", "check"), _cases())
+@pytest.mark.parametrize(("name", "check"), list(_cases()))
 def test_property(name, check):
     check(SUBJECTS[name])
 
