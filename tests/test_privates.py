@@ -1,6 +1,7 @@
 """Each private name of Keras and TFP that is read still means what is made of it."""
 
 import gc
+import itertools
 import weakref
 
 import keras
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
 
 import tfflows
 from tfflows import univariates
@@ -96,23 +98,63 @@ def test_a_template_of_real_nvp_is_known_by_its_function():
 class TestResultsOfBijectors:
     """TFP would hold the graphs of all flows that there have been."""
 
-    @pytest.mark.parametrize("name", ["Shift", "Coupling", "MaskedAutoregressive"])
-    def test_the_graph_of_a_flow_goes_with_the_flow(self, name):
-        def graph_of_a_flow():
-            options = () if name == "Shift" else (univariates.Affine(),)
-            flow = tfflows.Flow([getattr(tfflows.layers, name)(*options)], event_shape=2)
+    # Not samples of a masked network: TensorFlow keeps every graph with a custom gradient.
+    @pytest.mark.parametrize(
+        "name, way",
+        [
+            *itertools.product(
+                ["Shift", "Coupling", "base", "whole"],
+                ["log_prob", "call", "sample", "rsample_and_log_prob"],
+            ),
+            ("MaskedAutoregressive", "log_prob"),
+            ("MaskedAutoregressive", "call"),
+        ],
+    )
+    def test_the_graph_of_a_model_goes_with_the_model(self, name, way):
+        def graph_of_a_model():
+            model, graphs = self.model(name), []
 
             @tf.function
-            def loss(x):
+            def answer(x):
                 graphs.append(weakref.ref(tf.compat.v1.get_default_graph()))
-                return tf.reduce_sum(flow.log_prob(x)) + tf.reduce_sum(flow.inverse(x))
+                if way == "call":
+                    return model(x)
+                return model.log_prob(x) if way == "log_prob" else getattr(model, way)(3, seed=0)
 
-            graphs = []
-            loss(tf.zeros([3, 2]))
+            answer(tf.zeros([3, 2]))
             assert graphs[0]() is not None
             return graphs[0]
 
-        graph = graph_of_a_flow()
+        graph = graph_of_a_model()
+        gc.collect()
+        assert graph() is None
+
+    @staticmethod
+    def model(name):
+        moved = tfd.TransformedDistribution(
+            tfd.MultivariateNormalDiag(tf.zeros(2)), tfb.Shift(tf.Variable([0.0, 1.0]))
+        )
+        if name == "whole":
+            return tfflows.DistributionModel(moved)
+        if name == "base":
+            return tfflows.Flow([tfflows.layers.Shift()], event_shape=2, base=moved)
+        options = () if name == "Shift" else (univariates.Affine(),)
+        return tfflows.Flow([getattr(tfflows.layers, name)(*options)], event_shape=2)
+
+    def test_the_graph_of_a_layer_goes_with_the_layer(self):
+        def graph_of_a_layer():
+            layer, graphs = tfflows.layers.Shift(), []
+
+            @tf.function
+            def answer(x):
+                graphs.append(weakref.ref(tf.compat.v1.get_default_graph()))
+                return layer(x)
+
+            layer.build((2,))
+            answer(tf.zeros([3, 2]))
+            return graphs[0]
+
+        graph = graph_of_a_layer()
         gc.collect()
         assert graph() is None
 

@@ -3,7 +3,7 @@
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tfflows.privates import forgetting_results, keep_results_apart
+from tfflows.privates import keep_results_apart
 
 __all__ = ["Bijector", "forward_and_log_det", "inverse_and_log_det"]
 
@@ -173,11 +173,10 @@ def inverse_and_log_det(bijector: tfb.Bijector, y, event_ndims: int) -> tuple:
     >>> z.shape, round(float(log_det), 4)
     (TensorShape([5, 3]), -2.0794)
     """
-    with forgetting_results():
-        if not isinstance(bijector, Bijector):
-            return bijector.inverse(y), bijector.inverse_log_det_jacobian(y, event_ndims)
-        y = tf.convert_to_tensor(y, dtype_hint=bijector.dtype)
-        x, log_det = bijector._inverse_and_ildj(y)
+    if not isinstance(bijector, Bijector):
+        return bijector.inverse(y), bijector.inverse_log_det_jacobian(y, event_ndims)
+    y = tf.convert_to_tensor(y, dtype_hint=bijector.dtype)
+    x, log_det = bijector._inverse_and_ildj(y)
     return x, _summed(log_det, y, event_ndims, bijector.inverse_min_event_ndims)
 
 
@@ -210,11 +209,10 @@ def forward_and_log_det(bijector: tfb.Bijector, x, event_ndims: int) -> tuple:
     >>> x.shape, round(float(log_det), 4)
     (TensorShape([5, 3]), 2.0794)
     """
-    with forgetting_results():
-        if not isinstance(bijector, Bijector):
-            return bijector.forward(x), bijector.forward_log_det_jacobian(x, event_ndims)
-        x = tf.convert_to_tensor(x, dtype_hint=bijector.dtype)
-        y, log_det = bijector._forward_and_fldj(x)
+    if not isinstance(bijector, Bijector):
+        return bijector.forward(x), bijector.forward_log_det_jacobian(x, event_ndims)
+    x = tf.convert_to_tensor(x, dtype_hint=bijector.dtype)
+    y, log_det = bijector._forward_and_fldj(x)
     return y, _summed(log_det, x, event_ndims, bijector.forward_min_event_ndims)
 
 

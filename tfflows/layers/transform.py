@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfflows.inputs import validation
+from tfflows.privates import forgetting_results
 
 __all__ = ["Transform"]
 
@@ -196,6 +197,7 @@ class Transform(keras.layers.Layer):
             kwargs["context"] = context
         return super().__call__(x, **kwargs)
 
+    @forgetting_results()
     def call(self, x, context=None, seed=None):
         """Map data to latent; NaN outside the range of the layer."""
         seed = validation.check_seed(validation.FIXED_SEED if seed is None else seed, or_row=True)

@@ -15,6 +15,7 @@ from tfflows import diagnostics
 from tfflows.inputs import validation
 from tfflows.inputs.datasets import raising_value_errors
 from tfflows.losses.base import CallableLoss, DensityLoss
+from tfflows.privates import forgetting_results
 from tfflows.saving.model_files import export_model, save_model
 from tfflows.scoring import calls
 from tfflows.scoring.bound import importance_weighted_bound, require_exact
@@ -144,6 +145,7 @@ class DensityModel(keras.Model):
         """Whether the model itself makes data on a grid continuous."""
         return False
 
+    @forgetting_results()
     def call(self, x, context=None, training=None, seed=None):
         """Return the log density of `x`, which may be the pair ``(x, context)``.
 
@@ -164,9 +166,8 @@ class DensityModel(keras.Model):
         if x_shape and isinstance(x_shape[0], (tuple, list)):
             x_shape, context_shape = x_shape
         validation.check_event_shape(tuple(x_shape), self.event_shape)
-        validation.check_context_shape(
-            None if context_shape is None else tuple(context_shape), self.context_shape
-        )
+        context_shape = None if context_shape is None else tuple(context_shape)
+        validation.check_context_shape(context_shape, self.context_shape)
         return tuple(x_shape[: len(x_shape) - len(self.event_shape)])
 
     def _context(self, context):
@@ -257,7 +258,6 @@ class DensityModel(keras.Model):
             self.optimizer.build(self.trainable_variables)
 
     fit = loop.fit
-
     evaluate = evaluation.evaluate
 
     def predict(
@@ -272,8 +272,7 @@ class DensityModel(keras.Model):
     ):
         """Return the log densities of `x`, or of the pair ``(x, context)``, as a NumPy array."""
         self.build()
-        if context is not None:
-            x = (x, context)
+        x = x if context is None else (x, context)
         return super().predict(
             x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks
         )
@@ -463,6 +462,7 @@ class DensityModel(keras.Model):
         operation = self._drawing("sample_and_log_prob", self._sample_and_log_prob)
         return calls.draw(self, operation, sample_shape, seed, context)
 
+    @forgetting_results()
     def rsample_and_log_prob(self, sample_shape=(), seed=None, context=None):
         r"""Draw events through which gradients reach the weights, for losses that draw.
 

@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Callable
 
+from tfflows.privates import forgetting_results
+
 __all__ = ["Operation"]
 
 
@@ -34,3 +36,7 @@ class Operation:
     argument: str = "x"
     draws: bool = False
     xla: bool = False
+
+    def __post_init__(self):
+        """Let what `function` leaves in TFP's memory of a graph go with the graph."""
+        object.__setattr__(self, "function", forgetting_results()(self.function))
