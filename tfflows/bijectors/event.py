@@ -9,21 +9,20 @@ __all__ = ["batch_shape", "flatten_event", "reshape_event", "restore_event"]
 
 def batch_shape(x, event_ndims: int):
     """Return the batch shape of `x`: a list where it is static, else an int32 tensor."""
+    if x.shape.rank is None:
+        return tf.shape(x)[: tf.rank(x) - event_ndims]
     shape = x.shape[: x.shape.rank - event_ndims]
-    if shape.is_fully_defined():
-        return shape.as_list()
-    return tf.shape(x)[: x.shape.rank - event_ndims]
+    return shape.as_list() if shape.is_fully_defined() else tf.shape(x)[: len(shape)]
 
 
 def reshape_event(x, event_ndims: int, sizes: list):
     """Reshape the last `event_ndims` axes of `x` to `sizes`; what is static stays static."""
-    if x.shape.rank is None:
-        batch = tf.shape(x)[: tf.rank(x) - event_ndims]
-        return tf.reshape(x, tf.concat([batch, tf.constant(sizes, tf.int32)], 0))
     batch = batch_shape(x, event_ndims)
     if isinstance(batch, list):
         return tf.reshape(x, [*batch, *sizes])
     reshaped = tf.reshape(x, tf.concat([batch, tf.constant(sizes, tf.int32)], 0))
+    if x.shape.rank is None:
+        return reshaped
     return tf.ensure_shape(reshaped, [*x.shape[: x.shape.rank - event_ndims], *sizes])
 
 

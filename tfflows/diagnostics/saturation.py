@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from tfflows.diagnostics.reach import box_of
 from tfflows.diagnostics.report import CheckResult
 
 __all__ = ["box", "effects", "saturation"]
@@ -19,7 +20,7 @@ def box(inputs) -> CheckResult:
     worst, detail, any_box = 0.0, "", False
     for component, data, latent in inputs.walked:
         layer = component.layer
-        bound = getattr(getattr(layer, "univariate", None), "box", None)
+        bound = box_of(layer)
         if bound is None or not len(data):
             continue
         any_box = True

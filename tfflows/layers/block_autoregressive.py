@@ -8,8 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfflows import bijectors
-from tfflows.bijectors import checks
-from tfflows.bijectors.checks import check_count, check_fraction, check_positive
+from tfflows.bijectors.checks import (
+    check_count,
+    check_fraction,
+    check_positive,
+    positive_integers,
+)
 from tfflows.layers.base import BijectorLayer
 from tfflows.layers.raw_parameters import RawParameters
 
@@ -92,7 +96,7 @@ class BlockAutoregressive(BijectorLayer):
         if min_slope == 0.0:
             raise ValueError("min_slope=0.0: expected a number above 0; tanh units are bounded.")
         self.units = tuple(int(width) for width in units)
-        self.hidden_units = checks.positive_integers("hidden_units", hidden_units)
+        self.hidden_units = positive_integers("hidden_units", hidden_units)
         self.activation = activation
         self.identity_start = identity_start
         self.log_scale_bound = float(log_scale_bound)

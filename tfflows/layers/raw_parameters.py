@@ -5,7 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
-from tfflows.bijectors import checks
+from tfflows.bijectors.event import restore_event
 from tfflows.conditioners.dense_network import DenseNetwork
 from tfflows.layers.context import flatten_context
 
@@ -39,7 +39,7 @@ class RawParameters(keras.layers.Layer):
         kwargs.setdefault("autocast", False)
         super().__init__(**kwargs)
         self.shape = tuple(shape)
-        self.hidden_units = checks.positive_integers("hidden_units", hidden_units)
+        self.hidden_units = tuple(hidden_units)
         self.activation = activation
         self.zero_start = zero_start
         self.network = None
@@ -70,11 +70,8 @@ class RawParameters(keras.layers.Layer):
 
     def call(self, context):
         """Return the parameters for flat contexts ``[..., C]``."""
-        batch = tf.shape(context)[:-1]
-        moved = self.network(tf.reshape(context, [tf.reduce_prod(batch), context.shape[-1]]))
         value = tf.convert_to_tensor(self.value)
-        moved = tf.cast(moved, value.dtype)
-        return value + tf.reshape(moved, tf.concat([batch, self.shape], 0))
+        return value + restore_event(tf.cast(self.network(context), value.dtype), self.shape)
 
     def __call__(self, context=None):
         """Return the parameters, ``[*batch of the context, *shape]``.

@@ -54,9 +54,6 @@ class _PerCoordinate(BijectorLayer):
         self.raw.build(context_shape)
         self.built = True
 
-    def _moved(self, context):
-        return self.raw(context)
-
     def get_config(self):
         """Return the constructor's arguments."""
         return {
@@ -98,7 +95,7 @@ class Shift(_PerCoordinate):
 
     def bijector(self, context=None):
         """Return the bijector that the weights describe now."""
-        raw = self._moved(context)
+        raw = self.raw(context)
         return tfb.Shift(raw + tf.constant(self.start, raw.dtype))
 
 
@@ -143,5 +140,5 @@ class Scale(_PerCoordinate):
 
     def bijector(self, context=None):
         """Return the bijector that the weights describe now."""
-        raw = self._moved(context)
+        raw = self.raw(context)
         return tfb.Scale(tf.exp(raw) * tf.constant(self.start, raw.dtype))
