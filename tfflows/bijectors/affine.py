@@ -2,12 +2,12 @@
 
 import tensorflow as tf
 
-from tfflows.bijectors.base import Bijector
+from tfflows.bijectors.parameters import ScalarBijector, as_parameters
 
 __all__ = ["Affine"]
 
 
-class Affine(Bijector):
+class Affine(ScalarBijector):
     r"""The map ``x = exp(log_scale) z + shift`` from latent z to data x, elementwise.
 
     .. math::
@@ -40,26 +40,8 @@ class Affine(Bijector):
     """
 
     def __init__(self, shift, log_scale=None, *, name: str | None = None):
-        self._shift = tf.convert_to_tensor(shift)
-        dtype = self._shift.dtype
-        if not dtype.is_floating:
-            raise ValueError(f"expected a floating-point shift; got {dtype.name}.")
-        self._log_scale = None if log_scale is None else tf.convert_to_tensor(log_scale)
-        static, dynamic = self._shift.shape, tf.shape(self._shift)
-        if self._log_scale is not None:
-            if self._log_scale.dtype != dtype:
-                raise ValueError(
-                    "expected shift and log_scale of one type; got "
-                    f"{dtype.name} and {self._log_scale.dtype.name}."
-                )
-            static = tf.broadcast_static_shape(static, self._log_scale.shape)
-            dynamic = tf.broadcast_dynamic_shape(dynamic, tf.shape(self._log_scale))
-        super().__init__(
-            forward_min_event_ndims=0,
-            batch_shape=static if static.is_fully_defined() else dynamic,
-            dtype=dtype,
-            name=name or "affine",
-        )
+        self._shift, self._log_scale = as_parameters(shift=shift, log_scale=log_scale)
+        super().__init__(self._shift, self._log_scale, name=name or "affine")
 
     def _inverse_and_ildj(self, y):
         x = y - self._shift

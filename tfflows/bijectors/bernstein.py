@@ -4,9 +4,9 @@ import math
 
 import tensorflow as tf
 
-from tfflows.bijectors.base import Bijector
 from tfflows.bijectors.checks import check_bound, check_slope
 from tfflows.bijectors.knots import parameters_first
+from tfflows.bijectors.parameters import RawBijector
 from tfflows.bijectors.root_search import solve_increasing
 from tfflows.bijectors.spline import soft_slope
 
@@ -15,7 +15,7 @@ __all__ = ["Bernstein"]
 _LARGEST_DEGREE = 64
 
 
-class Bernstein(Bijector):
+class Bernstein(RawBijector):
     r"""An increasing Bernstein polynomial on ``[-bound, bound]``, linear outside it.
 
     Data to latent is, with :math:`t = (x + bound) / (2\, bound)` and the Bernstein basis
@@ -83,25 +83,15 @@ class Bernstein(Bijector):
         min_slope: float = 1e-3,
         name: str | None = None,
     ):
-        raw = tf.convert_to_tensor(raw)
-        if not raw.dtype.is_floating:
-            raise ValueError(f"expected floating-point raw parameters; got {raw.dtype.name}.")
-        size = raw.shape[-1] if raw.shape.rank else None
+        super().__init__(raw, name=name or "bernstein")
+        size = self._raw.shape[-1]
         if size is None:
-            raise ValueError(f"expected raw parameters [..., P]; got shape {raw.shape}.")
+            raise ValueError(f"expected raw parameters [..., P]; got shape {self._raw.shape}.")
         self._degree = size + 2 if bounded else size - 1
         self.check_options(self._degree, bound, bounded, min_slope)
-        self._raw = raw
         self._bound = float(bound)
         self._bounded = bool(bounded)
         self._min_slope = float(min_slope)
-        batch_shape = raw.shape[:-1]
-        super().__init__(
-            forward_min_event_ndims=0,
-            batch_shape=batch_shape if batch_shape.is_fully_defined() else tf.shape(raw)[:-1],
-            dtype=raw.dtype,
-            name=name or "bernstein",
-        )
 
     @staticmethod
     def check_options(degree: int, bound: float, bounded: bool, min_slope: float) -> None:

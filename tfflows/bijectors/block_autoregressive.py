@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 from tfflows.bijectors.base import Bijector
 from tfflows.bijectors.checks import check_fraction, check_positive
 from tfflows.bijectors.event import flatten_event, restore_event
+from tfflows.bijectors.parameters import batch_of
 from tfflows.bijectors.root_search import solve_increasing
 
 __all__ = ["BlockAutoregressive"]
@@ -97,10 +98,9 @@ class BlockAutoregressive(Bijector):
         self._size = math.prod(self._event_shape)
         self._log_scale_bound = float(log_scale_bound)
         self._min_slope = float(min_slope)
-        batch_shape = offsets.shape[:-2]
         super().__init__(
             len(self._event_shape),
-            batch_shape=batch_shape if batch_shape.is_fully_defined() else tf.shape(offsets)[:-2],
+            batch_shape=batch_of(offsets, trailing=2),
             dtype=offsets.dtype,
             name=name,
         )

@@ -2,14 +2,14 @@
 
 import tensorflow as tf
 
-from tfflows.bijectors.base import Bijector
 from tfflows.bijectors.checks import check_bound
 from tfflows.bijectors.circle import wrap
+from tfflows.bijectors.parameters import ScalarBijector, as_parameters
 
 __all__ = ["CircularShift"]
 
 
-class CircularShift(Bijector):
+class CircularShift(ScalarBijector):
     r"""A rotation of the circle ``[-bound, bound)``, whose ends are one point.
 
     .. math::
@@ -46,17 +46,9 @@ class CircularShift(Bijector):
 
     def __init__(self, shift, *, bound: float, name: str | None = None):
         check_bound(bound)
-        self._shift = tf.convert_to_tensor(shift)
+        (self._shift,) = as_parameters(shift=shift)
         self._bound = float(bound)
-        dtype, static = self._shift.dtype, self._shift.shape
-        if not dtype.is_floating:
-            raise ValueError(f"expected a floating-point shift; got {dtype.name}.")
-        super().__init__(
-            forward_min_event_ndims=0,
-            batch_shape=static if static.is_fully_defined() else tf.shape(self._shift),
-            dtype=dtype,
-            name=name or "circular_shift",
-        )
+        super().__init__(self._shift, name=name or "circular_shift")
 
     @property
     def bound(self) -> float:

@@ -4,16 +4,16 @@ import math
 
 import tensorflow as tf
 
-from tfflows.bijectors.base import Bijector
 from tfflows.bijectors.checks import check_bound
 from tfflows.bijectors.circle import split_turns
 from tfflows.bijectors.knots import parameters_first
+from tfflows.bijectors.parameters import ScalarBijector, as_parameters
 from tfflows.bijectors.root_search import solve_increasing
 
 __all__ = ["Moebius"]
 
 
-class Moebius(Bijector):
+class Moebius(ScalarBijector):
     r"""An average of Möbius transformations of the circle ``[-bound, bound)``.
 
     With the point x of the circle as the complex number
@@ -68,7 +68,7 @@ class Moebius(Bijector):
 
     def __init__(self, centers, log_weights=None, *, bound: float, name: str | None = None):
         check_bound(bound)
-        centers = tf.convert_to_tensor(centers)
+        centers, log_weights = as_parameters(centers=centers, log_weights=log_weights)
         rank = centers.shape.rank
         if not rank or rank < 2 or centers.shape[-1] != 2 or not centers.shape[-2]:
             raise ValueError(
@@ -77,30 +77,14 @@ class Moebius(Bijector):
             )
         if log_weights is None:
             log_weights = tf.zeros(centers.shape[-2:-1], centers.dtype)
-        log_weights = tf.convert_to_tensor(log_weights)
         if log_weights.shape[-1:] != centers.shape[-2:-1]:
             raise ValueError(
                 f"expected a weight for each of the {centers.shape[-2]} centers; got log_weights "
                 f"of shape {log_weights.shape}."
             )
-        if not centers.dtype.is_floating or log_weights.dtype != centers.dtype:
-            raise ValueError(
-                "expected centers and log_weights of one floating-point type; got "
-                f"{centers.dtype.name} and {log_weights.dtype.name}."
-            )
         self._centers, self._log_weights = centers, log_weights
         self._bound = float(bound)
-        static = tf.broadcast_static_shape(centers.shape[:-2], log_weights.shape[:-1])
-        super().__init__(
-            forward_min_event_ndims=0,
-            batch_shape=(
-                static
-                if static.is_fully_defined()
-                else tf.broadcast_dynamic_shape(tf.shape(centers)[:-2], tf.shape(log_weights)[:-1])
-            ),
-            dtype=centers.dtype,
-            name=name or "moebius",
-        )
+        super().__init__(centers[..., 0], log_weights, trailing=1, name=name or "moebius")
 
     @property
     def bound(self) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfflows.bijectors.base import Bijector
+from tfflows.bijectors.parameters import RawBijector
 from tfflows.bijectors.root_search import solve_increasing
 
 __all__ = [
@@ -17,7 +17,7 @@ __all__ = [
 ]
 
 
-class NumericalInverse(Bijector):
+class NumericalInverse(RawBijector):
     r"""A scalar bijector whose map from data to latent is given; the other one is found by search.
 
     A subclass implements ``_direct(y, *parameters)``, which returns the latent values and the
@@ -47,20 +47,8 @@ class NumericalInverse(Bijector):
     """
 
     def __init__(self, raw, shared: Sequence = (), *, name: str):
-        raw = tf.convert_to_tensor(raw)
-        if not raw.dtype.is_floating:
-            raise ValueError(f"expected floating-point raw parameters; got {raw.dtype.name}.")
-        if not raw.shape.rank:
-            raise ValueError(f"expected raw parameters [..., P]; got shape {raw.shape}.")
-        self._raw = raw
+        super().__init__(raw, name=name)
         self._shared = [tf.convert_to_tensor(tensor) for tensor in shared]
-        batch_shape = raw.shape[:-1]
-        super().__init__(
-            forward_min_event_ndims=0,
-            batch_shape=batch_shape if batch_shape.is_fully_defined() else tf.shape(raw)[:-1],
-            dtype=raw.dtype,
-            name=name,
-        )
 
     def _direct(self, y, *parameters):
         """Return the latent values of data and the logarithms of the slopes."""

@@ -3,12 +3,12 @@
 import numpy as np
 import tensorflow as tf
 
-from tfflows.bijectors.base import Bijector
+from tfflows.bijectors.parameters import ScalarBijector, as_parameters
 
 __all__ = ["SignedPower"]
 
 
-class SignedPower(Bijector):
+class SignedPower(ScalarBijector):
     r"""The map ``x = sign(z) |z|^p`` from latent z to data x, elementwise.
 
     .. math::
@@ -40,17 +40,8 @@ class SignedPower(Bijector):
     """
 
     def __init__(self, log_power, *, name: str | None = None):
-        self._log_power = tf.convert_to_tensor(log_power)
-        dtype = self._log_power.dtype
-        if not dtype.is_floating:
-            raise ValueError(f"expected a floating-point log_power; got {dtype.name}.")
-        static = self._log_power.shape
-        super().__init__(
-            forward_min_event_ndims=0,
-            batch_shape=static if static.is_fully_defined() else tf.shape(self._log_power),
-            dtype=dtype,
-            name=name or "signed_power",
-        )
+        (self._log_power,) = as_parameters(log_power=log_power)
+        super().__init__(self._log_power, name=name or "signed_power")
 
     def _inverse_and_ildj(self, y):
         return _raise(y, -self._log_power)

@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-from tfflows.bijectors.base import Bijector
+from tfflows.bijectors.parameters import ScalarBijector, as_parameters
 
 __all__ = ["SinhArcsinh"]
 
@@ -12,7 +12,7 @@ __all__ = ["SinhArcsinh"]
 _LAST = 10.0
 
 
-class SinhArcsinh(Bijector):
+class SinhArcsinh(ScalarBijector):
     r"""The sinh-arcsinh map with location and scale, elementwise.
 
     .. math::
@@ -64,29 +64,11 @@ class SinhArcsinh(Bijector):
     def __init__(
         self, skewness, log_tail, location=None, log_scale=None, *, name: str | None = None
     ):
-        given = {
-            "skewness": skewness,
-            "log_tail": log_tail,
-            "location": location,
-            "log_scale": log_scale,
-        }
-        given = {key: tf.convert_to_tensor(v) for key, v in given.items() if v is not None}
-        dtypes = {key: tensor.dtype for key, tensor in given.items()}
-        if len(set(dtypes.values())) > 1 or not dtypes["skewness"].is_floating:
-            kinds = ", ".join(f"{key} {dtype.name}" for key, dtype in dtypes.items())
-            raise ValueError(f"expected parameters of one floating-point type; got {kinds}.")
-        self._skewness, self._log_tail = given["skewness"], given["log_tail"]
-        self._location, self._log_scale = given.get("location"), given.get("log_scale")
-        static, dynamic = tf.TensorShape([]), tf.constant([], tf.int32)
-        for tensor in given.values():
-            static = tf.broadcast_static_shape(static, tensor.shape)
-            dynamic = tf.broadcast_dynamic_shape(dynamic, tf.shape(tensor))
-        super().__init__(
-            forward_min_event_ndims=0,
-            batch_shape=static if static.is_fully_defined() else dynamic,
-            dtype=dtypes["skewness"],
-            name=name or "sinh_arcsinh",
+        given = as_parameters(
+            skewness=skewness, log_tail=log_tail, location=location, log_scale=log_scale
         )
+        self._skewness, self._log_tail, self._location, self._log_scale = given
+        super().__init__(*given, name=name or "sinh_arcsinh")
 
     def _line(self, positive):
         """Return where the straight line begins, as arcsinh of the data, and its log-slope."""

@@ -4,14 +4,14 @@ import math
 
 import tensorflow as tf
 
-from tfflows.bijectors.base import Bijector
 from tfflows.bijectors.circle import split_turns
 from tfflows.bijectors.knots import aligned, parameters_first, shares
+from tfflows.bijectors.parameters import RawBijector
 
 __all__ = ["Spline", "soft_slope"]
 
 
-class Spline(Bijector):
+class Spline(RawBijector):
     r"""An increasing map of ``[-bound, bound]`` onto itself, with a straight line on either side.
 
     A subclass implements ``_bend(raw, value, along)``, which maps values in the box by raw numbers
@@ -45,26 +45,16 @@ class Spline(Bijector):
     def __init__(
         self, raw, *, per_bin: int, extra: int, bound: float, circular: bool = False, name: str
     ):
-        raw = tf.convert_to_tensor(raw)
-        if not raw.dtype.is_floating:
-            raise ValueError(f"expected floating-point raw parameters; got {raw.dtype.name}.")
-        size = raw.shape[-1] if raw.shape.rank else None
+        super().__init__(raw, name=name)
+        size = self._raw.shape[-1]
         if size is None or size < per_bin + extra or (size - extra) % per_bin:
             raise ValueError(
                 f"expected raw parameters [..., {_formula(per_bin, extra)}] for K bins; got shape "
-                f"{raw.shape}."
+                f"{self._raw.shape}."
             )
-        self._raw = raw
         self._bins = (size - extra) // per_bin
         self._bound = float(bound)
         self._circular = circular
-        batch_shape = raw.shape[:-1]
-        super().__init__(
-            forward_min_event_ndims=0,
-            batch_shape=batch_shape if batch_shape.is_fully_defined() else tf.shape(raw)[:-1],
-            dtype=raw.dtype,
-            name=name,
-        )
 
     @property
     def bound(self) -> float:

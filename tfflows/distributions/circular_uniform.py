@@ -2,18 +2,17 @@
 
 import math
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
-from tensorflow_probability import distributions as tfd
 
 from tfflows.bijectors.circle import wrap
+from tfflows.distributions.base import Base
 from tfflows.random import uniform
 
 __all__ = ["CircularUniform"]
 
 
-class CircularUniform(tfd.Distribution):
+class CircularUniform(Base):
     r"""Independent coordinates, each uniform on the circle ``[-bound, bound)``.
 
     .. math:: \log p(z) = -D \log(2\,bound)
@@ -69,11 +68,10 @@ class CircularUniform(tfd.Distribution):
         parameters = dict(locals())
         if not 0.0 < bound < math.inf:
             raise ValueError(f"bound={bound!r}: expected a positive finite number.")
-        self._shape = tuple(int(size) for size in np.atleast_1d(np.asarray(event_shape, int)))
         self._bound = float(bound)
         super().__init__(
-            dtype=tf.as_dtype(dtype),
-            reparameterization_type=tfd.FULLY_REPARAMETERIZED,
+            event_shape,
+            dtype,
             validate_args=validate_args,
             allow_nan_stats=allow_nan_stats,
             parameters=parameters,
@@ -84,22 +82,6 @@ class CircularUniform(tfd.Distribution):
     def bound(self) -> float:
         """Half the circumference."""
         return self._bound
-
-    @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
-        return {}
-
-    def _event_shape(self):
-        return tf.TensorShape(self._shape)
-
-    def _event_shape_tensor(self):
-        return tf.constant(self._shape, tf.int32)
-
-    def _batch_shape(self):
-        return tf.TensorShape([])
-
-    def _batch_shape_tensor(self):
-        return tf.constant([], tf.int32)
 
     def _sample_n(self, n, seed=None):
         shape = tf.concat([[n], self._event_shape_tensor()], 0)
@@ -113,6 +95,3 @@ class CircularUniform(tfd.Distribution):
 
     def _entropy(self):
         return tf.constant(math.prod(self._shape) * math.log(2.0 * self._bound), self.dtype)
-
-    def _default_event_space_bijector(self):
-        return tfp.bijectors.Identity()

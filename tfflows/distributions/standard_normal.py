@@ -2,17 +2,16 @@
 
 import math
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
-from tensorflow_probability import distributions as tfd
 
+from tfflows.distributions.base import Base
 from tfflows.random import normal
 
 __all__ = ["StandardNormal"]
 
 
-class StandardNormal(tfd.Distribution):
+class StandardNormal(Base):
     r"""Independent standard normal coordinates of any shape.
 
     .. math:: \log p(z) = -\tfrac12 \sum_i \left(z_i^2 + \log 2\pi\right)
@@ -51,31 +50,14 @@ class StandardNormal(tfd.Distribution):
         name: str = "StandardNormal",
     ):
         parameters = dict(locals())
-        self._shape = tuple(int(size) for size in np.atleast_1d(np.asarray(event_shape, int)))
         super().__init__(
-            dtype=tf.as_dtype(dtype),
-            reparameterization_type=tfd.FULLY_REPARAMETERIZED,
+            event_shape,
+            dtype,
             validate_args=validate_args,
             allow_nan_stats=allow_nan_stats,
             parameters=parameters,
             name=name,
         )
-
-    @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
-        return {}
-
-    def _event_shape(self):
-        return tf.TensorShape(self._shape)
-
-    def _event_shape_tensor(self):
-        return tf.constant(self._shape, tf.int32)
-
-    def _batch_shape(self):
-        return tf.TensorShape([])
-
-    def _batch_shape_tensor(self):
-        return tf.constant([], tf.int32)
 
     def _sample_n(self, n, seed=None):
         shape = tf.concat([[n], self._event_shape_tensor()], 0)
@@ -99,6 +81,3 @@ class StandardNormal(tfd.Distribution):
         return tf.ones(self._shape, self.dtype)
 
     _variance = _stddev
-
-    def _default_event_space_bijector(self):
-        return tfp.bijectors.Identity()
