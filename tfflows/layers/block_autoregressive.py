@@ -12,16 +12,14 @@ from tfflows.bijectors.checks import (
     check_count,
     check_fraction,
     check_positive,
-    positive_integers,
 )
-from tfflows.layers.base import BijectorLayer
-from tfflows.layers.raw_parameters import RawParameters
+from tfflows.layers.raw_parameters import RawParameterLayer
 
 __all__ = ["BlockAutoregressive"]
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
-class BlockAutoregressive(BijectorLayer):
+class BlockAutoregressive(RawParameterLayer):
     r"""A block neural autoregressive flow: the network is the bijector.
 
     .. math::
@@ -86,7 +84,7 @@ class BlockAutoregressive(BijectorLayer):
         min_slope: float = 1e-2,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(hidden_units, activation, **kwargs)
         units = tuple(units)
         if not units:
             raise ValueError("units=(): expected at least one hidden layer.")
@@ -96,8 +94,6 @@ class BlockAutoregressive(BijectorLayer):
         if min_slope == 0.0:
             raise ValueError("min_slope=0.0: expected a number above 0; tanh units are bounded.")
         self.units = tuple(int(width) for width in units)
-        self.hidden_units = positive_integers("hidden_units", hidden_units)
-        self.activation = activation
         self.identity_start = identity_start
         self.log_scale_bound = float(log_scale_bound)
         self.min_slope = float(min_slope)
@@ -105,8 +101,7 @@ class BlockAutoregressive(BijectorLayer):
 
     def build(self, event_shape, context_shape=None):
         """Create the blocks for events of `event_shape` and contexts of `context_shape`."""
-        self.event_shape = tuple(event_shape)
-        self.context_shape = None if context_shape is None else tuple(context_shape)
+        super().build(event_shape, context_shape)
         size = math.prod(self.event_shape)
         widths = [1, *self.units, 1]
         self._diagonals, self._blocks = [], []
@@ -135,15 +130,8 @@ class BlockAutoregressive(BijectorLayer):
                         name=f"blocks_{layer}",
                     )
                 )
-        self.offsets = RawParameters(
-            (size, sum(widths[1:]) + 1),
-            hidden_units=self.hidden_units,
-            activation=self.activation,
-            zero_start=self.identity_start,
-            dtype=self.dtype_policy,
-            name="offsets",
-        )
-        self.offsets.build(self.context_shape)
+        shape = (size, sum(widths[1:]) + 1)
+        self.offsets = self.add_raw(shape, "offsets", zero_start=self.identity_start)
         self.built = True
 
     def _different(self) -> np.ndarray:
@@ -180,8 +168,6 @@ class BlockAutoregressive(BijectorLayer):
         return {
             **super().get_config(),
             "units": self.units,
-            "hidden_units": self.hidden_units,
-            "activation": keras.activations.serialize(keras.activations.get(self.activation)),
             "identity_start": self.identity_start,
             "log_scale_bound": self.log_scale_bound,
             "min_slope": self.min_slope,

@@ -8,15 +8,13 @@ import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 
 from tfflows import bijectors
-from tfflows.bijectors import checks
-from tfflows.layers.base import BijectorLayer
-from tfflows.layers.raw_parameters import RawParameters
+from tfflows.layers.raw_parameters import RawParameterLayer
 
 __all__ = ["Correlation"]
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
-class Correlation(BijectorLayer):
+class Correlation(RawParameterLayer):
     r"""A lower triangular matrix whose rows have length 1.
 
     .. math:: x = L z, \qquad L_{ij} = \frac{r_{ij}}{\sqrt{1 + \sum_{k<i} r_{ik}^2}} \; (j < i),
@@ -52,29 +50,16 @@ class Correlation(BijectorLayer):
      [0.  0.8]]
     """
 
-    def __init__(self, hidden_units=(64, 64), activation="relu", **kwargs):
-        super().__init__(**kwargs)
-        self.hidden_units = checks.positive_integers("hidden_units", hidden_units)
-        self.activation = activation
-
     def build(self, event_shape, context_shape=None):
         """Create the numbers for events of `event_shape`."""
-        self.event_shape = tuple(event_shape)
-        self.context_shape = None if context_shape is None else tuple(context_shape)
+        super().build(event_shape, context_shape)
         size = math.prod(self.event_shape)
         if size < 2:
             raise ValueError(
                 "Correlation makes coordinates depend on each other, and events of shape "
                 f"{self.event_shape} have a single one; leave it out."
             )
-        self.raw = RawParameters(
-            (size * (size - 1) // 2,),
-            hidden_units=self.hidden_units,
-            activation=self.activation,
-            dtype=self.dtype_policy,
-            name="raw",
-        )
-        self.raw.build(context_shape)
+        self.raw = self.add_raw((size * (size - 1) // 2,))
         self.built = True
 
     def bijector(self, context=None):
@@ -93,11 +78,3 @@ class Correlation(BijectorLayer):
                 self.event_shape,
             )
         )
-
-    def get_config(self):
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "hidden_units": self.hidden_units,
-            "activation": keras.activations.serialize(keras.activations.get(self.activation)),
-        }

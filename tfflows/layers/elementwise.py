@@ -5,21 +5,19 @@ import math
 import keras
 import tensorflow as tf
 
-from tfflows.bijectors import checks
-from tfflows.layers.base import BijectorLayer
 from tfflows.layers.masked_autoregressive import (
     build_univariate,
     check_univariate,
     deserialize,
 )
-from tfflows.layers.raw_parameters import RawParameters
+from tfflows.layers.raw_parameters import RawParameterLayer
 from tfflows.univariates.base import Univariate
 
 __all__ = ["Elementwise"]
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
-class Elementwise(BijectorLayer):
+class Elementwise(RawParameterLayer):
     r"""A univariate family applied to each coordinate on its own.
 
     .. math:: z_i = f^{-1}\big(x_i;\, \theta_i(c)\big)
@@ -57,27 +55,17 @@ class Elementwise(BijectorLayer):
         identity_start: bool = True,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(hidden_units, activation, **kwargs)
         self.univariate = check_univariate(univariate)
-        self.hidden_units = checks.positive_integers("hidden_units", hidden_units)
-        self.activation = activation
         self.identity_start = identity_start
         self.raw = None
 
     def build(self, event_shape, context_shape=None):
         """Create the raw parameters for events of `event_shape`."""
-        self.event_shape = tuple(event_shape)
-        self.context_shape = None if context_shape is None else tuple(context_shape)
+        super().build(event_shape, context_shape)
         build_univariate(self.univariate, self.event_shape, self.variable_dtype)
-        self.raw = RawParameters(
-            (*self.event_shape, self.univariate.parameter_size),
-            hidden_units=self.hidden_units,
-            activation=self.activation,
-            zero_start=self.identity_start,
-            dtype=self.dtype_policy,
-            name="raw",
-        )
-        self.raw.build(context_shape)
+        shape = (*self.event_shape, self.univariate.parameter_size)
+        self.raw = self.add_raw(shape, zero_start=self.identity_start)
         self.built = True
 
     def bijector(self, context=None):
@@ -95,8 +83,6 @@ class Elementwise(BijectorLayer):
         return {
             **super().get_config(),
             "univariate": keras.saving.serialize_keras_object(self.univariate),
-            "hidden_units": self.hidden_units,
-            "activation": keras.activations.serialize(keras.activations.get(self.activation)),
             "identity_start": self.identity_start,
         }
 

@@ -6,15 +6,13 @@ import keras
 import tensorflow as tf
 
 from tfflows import bijectors
-from tfflows.bijectors import checks
-from tfflows.layers.base import BijectorLayer
-from tfflows.layers.raw_parameters import RawParameters
+from tfflows.layers.raw_parameters import RawParameterLayer
 
 __all__ = ["LU"]
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
-class LU(BijectorLayer):
+class LU(RawParameterLayer):
     r"""A learned invertible linear map in LU form, which mixes all coordinates.
 
     .. math:: z = L U x + b, \qquad
@@ -45,26 +43,13 @@ class LU(BijectorLayer):
     [[1. 2.]]
     """
 
-    def __init__(self, hidden_units=(64, 64), activation="relu", **kwargs):
-        super().__init__(**kwargs)
-        self.hidden_units = checks.positive_integers("hidden_units", hidden_units)
-        self.activation = activation
-
     def build(self, event_shape, context_shape=None):
         """Create the factors for events of `event_shape`."""
-        self.event_shape = tuple(event_shape)
-        self.context_shape = None if context_shape is None else tuple(context_shape)
+        super().build(event_shape, context_shape)
         size = math.prod(self.event_shape)
         # The strict triangles of L and U share one square; its diagonal would be idle, so log U_ii
         # lives there.
-        self.raw = RawParameters(
-            (size + 1, size),
-            hidden_units=self.hidden_units,
-            activation=self.activation,
-            dtype=self.dtype_policy,
-            name="raw",
-        )
-        self.raw.build(context_shape)
+        self.raw = self.add_raw((size + 1, size))
         self.built = True
 
     def bijector(self, context=None):
@@ -74,11 +59,3 @@ class LU(BijectorLayer):
         return bijectors.LU(
             square, square, tf.linalg.diag_part(square), raw[..., -1, :], self.event_shape
         )
-
-    def get_config(self):
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "hidden_units": self.hidden_units,
-            "activation": keras.activations.serialize(keras.activations.get(self.activation)),
-        }

@@ -5,11 +5,13 @@ import math
 import keras
 import tensorflow as tf
 
+from tfflows.bijectors.checks import positive_integers
 from tfflows.bijectors.event import restore_event
 from tfflows.conditioners.dense_network import DenseNetwork
+from tfflows.layers.base import BijectorLayer
 from tfflows.layers.context import flatten_context
 
-__all__ = ["RawParameters"]
+__all__ = ["RawParameterLayer", "RawParameters"]
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
@@ -93,4 +95,49 @@ class RawParameters(keras.layers.Layer):
             "hidden_units": self.hidden_units,
             "activation": keras.activations.serialize(keras.activations.get(self.activation)),
             "zero_start": self.zero_start,
+        }
+
+
+class RawParameterLayer(BijectorLayer):
+    """What layers of raw parameters share: the network that moves these with the context.
+
+    Parameters
+    ----------
+    hidden_units : sequence of int
+        Hidden widths of the network; unused without a context.
+    activation : str or callable
+        Activation of that network.
+    **kwargs
+        Keras's own arguments.
+    """
+
+    def __init__(self, hidden_units=(64, 64), activation="relu", **kwargs):
+        super().__init__(**kwargs)
+        self.hidden_units = positive_integers("hidden_units", hidden_units)
+        self.activation = activation
+
+    def build(self, event_shape, context_shape=None):
+        """Remember the shapes; a subclass adds the parameters and says that it is built."""
+        self.event_shape = tuple(event_shape)
+        self.context_shape = None if context_shape is None else tuple(context_shape)
+
+    def add_raw(self, shape: tuple, name: str = "raw", zero_start: bool = True) -> RawParameters:
+        """Create raw parameters of a given shape for each context."""
+        raw = RawParameters(
+            shape,
+            hidden_units=self.hidden_units,
+            activation=self.activation,
+            zero_start=zero_start,
+            dtype=self.dtype_policy,
+            name=name,
+        )
+        raw.build(self.context_shape)
+        return raw
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "hidden_units": self.hidden_units,
+            "activation": keras.activations.serialize(keras.activations.get(self.activation)),
         }

@@ -5,19 +5,17 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tfflows.bijectors import checks
-from tfflows.layers.base import BijectorLayer
-from tfflows.layers.raw_parameters import RawParameters
+from tfflows.layers.raw_parameters import RawParameterLayer
 
 __all__ = ["Scale", "Shift"]
 
 
-class _PerCoordinate(BijectorLayer):
+class _PerCoordinate(RawParameterLayer):
     """What Shift and Scale share: a constant start and raw parameters that move it."""
 
     _name_of_start: str
 
-    def __init__(self, start, hidden_units=(64, 64), activation="relu", **kwargs):
+    def __init__(self, start, **kwargs):
         super().__init__(**kwargs)
         try:
             self.start = np.asarray(start, np.float64)
@@ -28,40 +26,24 @@ class _PerCoordinate(BijectorLayer):
             ) from error
         if not np.isfinite(self.start).all():
             raise ValueError(f"{self._name_of_start} must be finite; got {self.start.tolist()}.")
-        self.hidden_units = checks.positive_integers("hidden_units", hidden_units)
-        self.activation = activation
         self.raw = None
 
     def build(self, event_shape, context_shape=None):
         """Create the parameters for events of `event_shape`."""
-        event_shape = tuple(event_shape)
-        self.event_shape = event_shape
-        self.context_shape = None if context_shape is None else tuple(context_shape)
+        super().build(event_shape, context_shape)
         try:
-            np.broadcast_to(self.start, event_shape)
+            np.broadcast_to(self.start, self.event_shape)
         except ValueError:
             raise ValueError(
                 f"{self._name_of_start} has shape {self.start.shape}, which does not broadcast to "
-                f"events of shape {event_shape}."
+                f"events of shape {self.event_shape}."
             ) from None
-        self.raw = RawParameters(
-            event_shape,
-            hidden_units=self.hidden_units,
-            activation=self.activation,
-            dtype=self.dtype_policy,
-            name="raw",
-        )
-        self.raw.build(context_shape)
+        self.raw = self.add_raw(self.event_shape)
         self.built = True
 
     def get_config(self):
         """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            self._name_of_start: self.start.tolist(),
-            "hidden_units": self.hidden_units,
-            "activation": keras.activations.serialize(keras.activations.get(self.activation)),
-        }
+        return {**super().get_config(), self._name_of_start: self.start.tolist()}
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
