@@ -15,6 +15,7 @@ import tfflows
 from tfflows import univariates
 from tfflows.privates import (
     MADE_ATTRIBUTES,
+    OPTIMIZER_LEFT_OUT,
     drawn_order,
     forget_restored_epoch,
     forgetting_results,
@@ -175,3 +176,8 @@ class TestResultsOfBijectors:
             return before is not y, inside, exp.forward(x) is before
 
         assert all(same(tf.constant([0.1])))
+
+
+def test_keras_warns_of_the_state_of_an_optimizer_that_it_leaves_out():
+    with pytest.warns(UserWarning, match=f"^{OPTIMIZER_LEFT_OUT}"):
+        build().optimizer.load_own_variables({})

@@ -11,6 +11,7 @@ from tensorflow_probability import bijectors as tfb
 
 __all__ = [
     "MADE_ATTRIBUTES",
+    "OPTIMIZER_LEFT_OUT",
     "REAL_NVP_TEMPLATE",
     "drawn_order",
     "forget_restored_epoch",
@@ -42,6 +43,9 @@ MADE_ATTRIBUTES = {
     "bias_constraint": "_bias_constraint",
     "validate_args": "_validate_args",
 }
+
+#: How the warning begins with which Keras leaves out the state of an optimizer that does not fit.
+OPTIMIZER_LEFT_OUT = "Skipping variable loading"
 
 #: The function of TFP that makes the networks of ``tfb.RealNVP``.
 REAL_NVP_TEMPLATE = "real_nvp_default_template"

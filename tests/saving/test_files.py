@@ -405,3 +405,16 @@ def test_an_optimizer_of_another_layout_is_named_with_the_way_out(tmp_path):
     with pytest.raises(ValueError, match="compile=False"):
         tfflows.load(path)
     assert tfflows.load(path, compile=False).event_shape == (2,)
+
+
+def test_a_loss_that_is_not_known_is_named_with_the_way_out(tmp_path):
+    def own(y, log_prob):
+        return -log_prob
+
+    path = tmp_path / "flow.keras"
+    flow = tfflows.MAF(2, transforms=1, hidden_units=(8,))
+    flow.compile("adam", loss=own)
+    flow.save(path)
+    with pytest.raises(ValueError, match=r"own.*compile=False"):
+        tfflows.load(path)
+    assert tfflows.load(path, compile=False).event_shape == (2,)

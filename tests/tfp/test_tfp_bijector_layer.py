@@ -186,6 +186,18 @@ class TestErrors:
         with pytest.raises(ValueError, match=message):
             TFPBijector(bijector()).build(event_shape)
 
+    def test_a_function_that_wants_a_context(self):
+        def function(x, output_units, conditional_input):
+            return tf.zeros_like(x), None
+
+        with pytest.raises(ValueError, match=r"wants a conditional_input.*Coupling"):
+            built(tfb.RealNVP(1, shift_and_log_scale_fn=function), (2,))
+
+    def test_a_function_that_brings_its_context(self):
+        made = tfb.AutoregressiveNetwork(2, [2], conditional=True, conditional_event_shape=[1])
+        bijector = tfb.MaskedAutoregressiveFlow(lambda x: made(x, conditional_input=[[1.0]]))
+        assert built(bijector, (2,)).weights
+
     @pytest.mark.parametrize(
         "bijector",
         [

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
+from tfflows.conditioners import AutoregressiveNetwork
 from tfflows.interop.tfp_classes import function_name, named_function
 from tfflows.interop.tfp_values import (
     decode_array,
@@ -28,7 +29,13 @@ from tfflows.privates import (
     masks_of,
 )
 
-__all__ = ["argument_of", "decode_network", "encode_network", "is_tfp_network"]
+__all__ = [
+    "argument_of",
+    "decode_network",
+    "encode_network",
+    "is_tfp_network",
+    "wants_conditional_input",
+]
 
 _KERAS2_FAMILIES = ("initializers", "regularizers", "constraints")
 
@@ -41,6 +48,32 @@ def is_tfp_network(obj: object) -> bool:
 def argument_of(network: object, name: str, default: object = None) -> object:
     """Return what a network was given as an argument: a public attribute, or TFP's private one."""
     return getattr(network, name, getattr(network, MADE_ATTRIBUTES[name], default))
+
+
+def wants_conditional_input(function: object) -> bool:
+    """Whether a network or a function, called with an event alone, lacks a ``conditional_input``.
+
+    Examples
+    --------
+    >>> from tensorflow_probability import bijectors as tfb
+    >>> made = {"params": 2, "event_shape": [2], "hidden_units": [4]}
+    >>> wants_conditional_input(tfb.AutoregressiveNetwork(**made))
+    False
+    >>> wants_conditional_input(
+    ...     tfb.AutoregressiveNetwork(**made, conditional=True, conditional_event_shape=[1]))
+    True
+    """
+    if isinstance(function, tfb.AutoregressiveNetwork | AutoregressiveNetwork):
+        return bool(argument_of(function, "conditional"))
+    if not callable(function):
+        return False
+    try:
+        # A layer of Keras takes what its `call` takes.
+        signature = inspect.signature(getattr(function, "call", function))
+    except (TypeError, ValueError):  # functions that are not written in Python
+        return False
+    wanted = signature.parameters.get("conditional_input")
+    return wanted is not None and wanted.default is wanted.empty
 
 
 def encode_network(network: object, where: str) -> dict:

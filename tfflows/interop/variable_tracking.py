@@ -19,6 +19,7 @@ from tfflows.interop.dry_runs import (
     value_of,
 )
 from tfflows.interop.tfp_classes import public_name
+from tfflows.interop.tfp_networks import wants_conditional_input
 from tfflows.interop.tfp_parts import Part, parts_of
 
 __all__ = [
@@ -165,7 +166,7 @@ def adopt_distribution(
     Raises
     ------
     TypeError, ValueError
-        As in `adopt_used`; if a network inside wants a context.
+        As in `adopt_used`.
 
     Examples
     --------
@@ -185,16 +186,7 @@ def adopt_distribution(
             # Strict about its support: a draw lies in it, though drawing may take long.
             distribution.log_prob(tf.identity(distribution.sample(1, seed=(0, 0))))
 
-    try:
-        adopt_used(owner, distribution, run, what="log_prob", scope=scope)
-    except ValueError as error:
-        if "conditional_input" not in str(error):
-            raise
-        raise ValueError(
-            f"a network in {distribution.name} wants a conditional_input, and nothing would pass "
-            "it one; use tfflows.Flow with context_shape=... and "
-            "tfflows.layers.MaskedAutoregressive."
-        ) from error
+    adopt_used(owner, distribution, run, what="log_prob", scope=scope)
 
 
 def adopt_used(
@@ -230,9 +222,10 @@ def adopt_used(
         If a keras.Variable is a parameter of a TFP object.
     ValueError
         If a variable is used that cannot become a weight, or one that was made outside the present
-        ``tf.distribute`` strategy.
+        ``tf.distribute`` strategy; if a network inside wants a context.
     """
     check_no_keras_variables(obj)
+    _check_no_context(obj)
     _check_strategy(part.value for part in parts_of(obj) if isinstance(part.value, tf.Variable))
     made = []
     with _noting(made):
@@ -267,6 +260,18 @@ def adopt_used(
             "them. A function among the parameters makes new variables in each call: make its "
             "layers once, outside, and call them in it."
         )
+
+
+def _check_no_context(obj: tfb.Bijector | tfd.Distribution) -> None:
+    for part in parts_of(obj):
+        if isinstance(part.value, tfb.Bijector):
+            functions = (part.value.parameters or {}).values()
+            if any(map(wants_conditional_input, functions)):
+                raise ValueError(
+                    f"a network in {obj.name} wants a conditional_input, and nothing would pass it "
+                    "one; use tfflows.Flow with context_shape=... and "
+                    "tfflows.layers.MaskedAutoregressive or Coupling."
+                )
 
 
 def _is_raw(value: object) -> bool:

@@ -205,12 +205,6 @@ class TFPBijector(BijectorLayer):
                     tf.TensorSpec((1, *event_shape), dtype)
                 ).structured_outputs
         except (ValueError, TypeError, KeyError) as error:
-            if "conditional_input" in str(error):
-                raise ValueError(
-                    f"the bijector {self._bijector.name!r} wants a conditional_input, and "
-                    "TFPBijector passes no context on; use tfflows.layers.MaskedAutoregressive or "
-                    "Coupling."
-                ) from error
             raise self._misfit(event_shape, error) from error
         if isinstance(x, tuple | list):
             raise self._misfit(event_shape, f"it is not one-to-one ({len(x)} inverse images).")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import keras
 
+from tfflows.privates import OPTIMIZER_LEFT_OUT
 from tfflows.saving.versions import installed
 
 __all__ = ["FORMAT", "label_of", "load", "replacing", "write_file"]
@@ -271,22 +272,35 @@ def load(
     if label_of(path) is None:
         _check_members(path)
     try:
-        with warnings.catch_warnings():
-            # Keras leaves out the state of an optimizer that does not fit, and goes on.
-            warnings.filterwarnings("error", message="Skipping variable loading")
-            return keras.saving.load_model(
-                path, custom_objects=custom_objects, compile=compile, safe_mode=True
-            )
+        return _read(path, custom_objects, compile)
     except Exception as error:  # whatever the readers of its parts met first
         way_out = ""
-        if "Skipping variable loading for optimizer" in str(error):
+        if compile and _loads(path, custom_objects):
             way_out = (
-                " The state of its optimizer is that of other weights, or of another version; "
-                "load(..., compile=False) reads the weights alone."
+                " It is what it was compiled with that does not fit, such as the state of its "
+                "optimizer; load(..., compile=False) reads the weights alone."
             )
         raise ValueError(
             f"{path} cannot be loaded: {error} ({type(error).__name__}){way_out}"
         ) from error
+
+
+def _read(path: Path, custom_objects: dict | None, compile: bool) -> keras.Model:
+    with warnings.catch_warnings():
+        # Keras leaves out the state of an optimizer that does not fit, and goes on.
+        warnings.filterwarnings("error", message=OPTIMIZER_LEFT_OUT)
+        return keras.saving.load_model(
+            path, custom_objects=custom_objects, compile=compile, safe_mode=True
+        )
+
+
+def _loads(path: Path, custom_objects: dict | None) -> bool:
+    """Whether a file can be read without what its model was compiled with."""
+    try:
+        _read(path, custom_objects, compile=False)
+    except Exception:
+        return False
+    return True
 
 
 def _check_members(path: Path) -> None:
