@@ -18,6 +18,7 @@ from tfflows.interop.dry_runs import (
     restore_variables,
     value_of,
 )
+from tfflows.interop.row_by_row import fault_of_distribution
 from tfflows.interop.tfp_classes import public_name
 from tfflows.interop.tfp_networks import wants_conditional_input
 from tfflows.interop.tfp_parts import Part, parts_of
@@ -166,7 +167,7 @@ def adopt_distribution(
     Raises
     ------
     TypeError, ValueError
-        As in `adopt_used`.
+        As in `adopt_used`; if the density of a row depends on the rest of its batch.
 
     Examples
     --------
@@ -187,6 +188,10 @@ def adopt_distribution(
             distribution.log_prob(tf.identity(distribution.sample(1, seed=(0, 0))))
 
     adopt_used(owner, distribution, run, what="log_prob", scope=scope)
+    state = [*state_of(distribution), *owner.variables]
+    fault = fault_of_distribution(distribution, tuple(event_shape), state)
+    if fault is not None:
+        raise ValueError(f"in {distribution.name}, {fault}")
 
 
 def adopt_used(

@@ -10,6 +10,7 @@ from tensorflow_probability import bijectors as tfb
 from tfflows.bijectors.in_range import InRange
 from tfflows.bijectors.permutation import check_permutation
 from tfflows.interop.dry_runs import dummy_events, first_that_runs, preserve_state
+from tfflows.interop.row_by_row import fault_of_bijector
 from tfflows.interop.tfp_config import from_config, to_config
 from tfflows.interop.tfp_parts import parts_of
 from tfflows.interop.variable_tracking import adopt_used, check_no_keras_variables, state_of
@@ -51,8 +52,9 @@ class TFPBijector(BijectorLayer):
         would freeze.
     ValueError
         If the bijector works on lists of arrays (``tfb.Split``), or permutes by something that is
-        no permutation. When built: if events of that shape do not fit. In `get_config`: if a part
-        of it has no name, such as a lambda.
+        no permutation. When built: if events of that shape do not fit, or if what it makes of a row
+        depends on the rest of the batch, as with ``tfb.BatchNormalization``. In `get_config`: if a
+        part of it has no name, such as a lambda.
 
     Notes
     -----
@@ -95,8 +97,12 @@ class TFPBijector(BijectorLayer):
         with contextlib.nullcontext() if tf.executing_eagerly() else tf.init_scope():
             adopt_used(self, self._bijector, lambda: self._try(event_shape), what="the bijector")
             # Far points must not count in the statistics of a bijector that keeps some.
-            with preserve_state([*state_of(self._bijector), *self.variables]):
+            state = [*state_of(self._bijector), *self.variables]
+            with preserve_state(state):
                 self._stand_in = self._find_stand_in(event_shape)
+            fault = fault_of_bijector(self._bijector, event_shape, self.variable_dtype, state)
+            if fault is not None:
+                raise ValueError(fault)
         self.event_shape = event_shape
         self._latent_shape = self.latent_shape(event_shape)
         self.built = True

@@ -18,6 +18,7 @@ from tfflows.inputs.arrays import chunks
 from tfflows.interop.dry_runs import preserve_state, restore_variables
 from tfflows.layers.base import batch_shape_of
 from tfflows.layers.masked_autoregressive import deserialize
+from tfflows.layers.row_by_row import check_row_by_row
 from tfflows.layers.standardize import Standardize
 from tfflows.layers.tfp_bijector import TFPBijector
 from tfflows.layers.transform import Transform, not_outside
@@ -64,7 +65,8 @@ class Flow(DensityModel):
     TypeError
         If an entry is neither a layer nor a TFP bijector.
     ValueError
-        If a layer stands in the list twice, or shapes or types do not fit together.
+        If a layer stands in the list twice, shapes or types do not fit together, or what a layer
+        makes of a row depends on the rest of the batch.
 
     References
     ----------
@@ -186,6 +188,7 @@ class Flow(DensityModel):
                 f"the layer {layer.name!r} was built for contexts of shape {known}, and the flow "
                 f"hands it contexts of shape {context_shape}."
             )
+        check_row_by_row(layer, tuple(shape), context_shape)
         return tuple(layer.latent_shape(shape))
 
     def _refuse_shared_weights(self) -> None:
