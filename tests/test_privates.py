@@ -16,6 +16,7 @@ from tfflows import univariates
 from tfflows.privates import (
     MADE_ATTRIBUTES,
     OPTIMIZER_LEFT_OUT,
+    automatic_config,
     drawn_order,
     forget_restored_epoch,
     forgetting_results,
@@ -55,6 +56,21 @@ def test_a_fresh_model_has_no_restored_epoch():
     flow._initial_epoch = 3
     forget_restored_epoch(flow)
     assert restored_epoch(flow) is None
+
+
+def test_a_config_that_is_extended_is_still_recorded_by_keras():
+    class Extended(keras.layers.Layer):
+        @automatic_config
+        def get_config(self):
+            return {**super().get_config(), "more": 1}
+
+    class Inherits(Extended):
+        def __init__(self, width, more=0, **kwargs):
+            super().__init__(**kwargs)
+            self.width, self.more = width, more
+
+    copy = Inherits.from_config(Inherits(width=3).get_config())
+    assert (copy.width, copy.more) == (3, 1)
 
 
 def test_after_backup_and_restore_a_run_equals_an_uninterrupted_one(tmp_path):

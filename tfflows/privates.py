@@ -2,7 +2,8 @@
 
 import contextlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ __all__ = [
     "MADE_ATTRIBUTES",
     "OPTIMIZER_LEFT_OUT",
     "REAL_NVP_TEMPLATE",
+    "automatic_config",
     "drawn_order",
     "forget_restored_epoch",
     "forgetting_results",
@@ -22,6 +24,8 @@ __all__ = [
     "profiles_batches",
     "restored_epoch",
 ]
+
+_Method = TypeVar("_Method", bound=Callable)
 
 #: Arguments of ``tfb.AutoregressiveNetwork``, and the attributes that keep them.
 MADE_ATTRIBUTES = {
@@ -73,6 +77,12 @@ def forgetting_results() -> Iterator[None]:
 def keep_results_apart(bijector: tfb.Bijector) -> None:
     """Let a bijector hold its answers itself, so that they go when it goes."""
     bijector._cache = type(bijector._cache)(bijector=bijector, bijector_class=type(bijector))
+
+
+def automatic_config(method: _Method) -> _Method:
+    """Let Keras record the constructor's arguments where a subclass inherits this `get_config`."""
+    vars(method)["_is_default"] = True
+    return method
 
 
 def restored_epoch(model: keras.Model) -> int | None:

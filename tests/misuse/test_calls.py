@@ -10,7 +10,6 @@ from tensorflow_probability import distributions as tfd
 
 import tfflows
 from tfflows import layers, univariates
-from tfflows.inputs import validation
 
 
 @pytest.fixture(scope="module")
@@ -85,14 +84,20 @@ class TestNumbers:
             np.testing.assert_allclose(flow(given), expected, rtol=1e-5)
         np.testing.assert_array_equal(flow.log_prob([[1, 2, 3]]), expected)
 
-    def test_float64_warns_once(self, flow, monkeypatch):
-        monkeypatch.setattr(validation, "_WARNED", set())
-        with pytest.warns(UserWarning, match="x is float64 and this model computes in float32"):
-            flow.log_prob(np.zeros([4, 3]))
+    def test_float64_is_a_warning_where_rounding_hides_the_data(self):
+        rows = np.random.default_rng(0).normal([0.0, 1.7e9, 5.0], [1.0, 1e4, 1e-3], size=(300, 3))
+        says = r"too coarse for coordinate 1: near 1\.7\w*e\+09 .* 1\.3e\+02 apart.*offset"
+        for given in (rows, (rows * [1e3, 1.0, 1e6]).astype("int64")):
+            flow = tfflows.Flow([layers.Standardize(), layers.Shift()], 3)
+            with pytest.warns(UserWarning, match=says) as warned:
+                flow.adapt(given)
+            assert warned[0].filename == __file__
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            flow.log_prob(np.zeros([4, 3]))
-            flow.log_prob([[0.0, 0.0, 0.0]])  # Python's numbers have no type of their own.
+            flow.adapt(given)  # It has been said.
+            flow.log_prob(rows)
+            other = tfflows.Flow([layers.Standardize(), layers.Shift()], 3)
+            other.adapt(rows - [0.0, 1.7e9, 5.0])
 
     def test_a_float64_flow_keeps_float64(self):
         flow = tfflows.NSF(2, 1, transforms=2, hidden_units=(4,), bins=3, dtype="float64")

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from tfflows.inputs import validation
 from tfflows.inputs.arrays import check_table
 from tfflows.interop.dry_runs import preserve_state
 from tfflows.scoring.bound import require_exact
@@ -88,6 +89,9 @@ class ConformalRegion:
         return (1 + lower) / (self.rows + 1)
 
     def _score(self, x, context):
+        shape, columns = self._model.event_shape, self._model.event_columns
+        x = validation.check_event(x, shape, self._model.variable_dtype, "x", columns)
+        validation.check_finite(x, "x", len(shape))
         with preserve_state(self._model.non_trainable_variables):
             scores = self._model.log_prob(x, context).numpy()
         # A density that is not a number is the least likely of all.

@@ -8,6 +8,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfflows.diagnostics.decomposition import Decomposition
 from tfflows.distributions import StandardNormal
+from tfflows.inputs import validation
 from tfflows.inputs.arrays import check_table
 from tfflows.interop.dry_runs import preserve_state
 from tfflows.interop.tfp_classes import is_a
@@ -149,7 +150,10 @@ def explain(model, x, context=None) -> Explanation:
     require_exact(model, "explain", "log_prob(x, samples=...) of rows to compare")
     model.build()
     if np.ndim(x) == len(model.event_shape):
-        x = x[np.newaxis] if hasattr(x, "dtype") else [x]
+        one = validation.check_event(
+            x, model.event_shape, model.variable_dtype, "x", model.event_columns
+        )
+        x = one[np.newaxis]
     x, context, _ = check_table(model, x, context, None)
     with preserve_state(model.variables):
         return _terms(model, x, context)

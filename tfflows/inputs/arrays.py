@@ -1,10 +1,9 @@
 """Arrays of events, contexts and weights, checked row by row."""
 
-import warnings
-
 import numpy as np
 
-from tfflows.inputs import validation
+from tfflows.inputs import frames, validation
+from tfflows.inputs.columns import Columns
 
 __all__ = ["check_steps", "check_table", "chunks", "context_of", "split_rows"]
 
@@ -21,12 +20,15 @@ def check_table(model, x, context, sample_weight, what: str = "x", whole: bool =
     what : str
         What to call `x` in messages.
     whole : bool
-        Whether the rows are all there is to train on, and must suffice for that.
+        Whether the rows are all there is to train on, and must suffice for that. The model then
+        remembers the names of their columns, and where the contexts lie.
     """
     if x is None:
         return None, None, None
-    dtype = model.variable_dtype
-    x = _array(validation.check_event(x, model.event_shape, dtype, what), dtype)
+    dtype, columns = model.variable_dtype, model.event_columns
+    names = frames.names_of(x, columns.size), frames.names_of(context, model.context_columns.size)
+    given = validation.check_event(x, model.event_shape, dtype, what, columns)
+    x = _array(given, dtype)
     if x.ndim == len(model.event_shape):
         raise ValueError(
             f"{what} must be a table of events, shape (N, {_inner(model.event_shape)}); got one "
@@ -46,7 +48,10 @@ def check_table(model, x, context, sample_weight, what: str = "x", whole: bool =
             )
         context = None
     if model.context_shape is not None:
-        context = _array(validation.check_context(context, model.context_shape, dtype), dtype)
+        context = validation.check_context(
+            context, model.context_shape, dtype, model.context_columns, seen=not whole
+        )
+        context = _array(context, dtype)
         if context.ndim == len(model.context_shape):
             context = np.broadcast_to(context, (len(x), *model.context_shape))
         if len(context) == 1 and len(x) > 1:
@@ -56,14 +61,16 @@ def check_table(model, x, context, sample_weight, what: str = "x", whole: bool =
                 f"x has {len(x)} rows and context has {len(context)}: give one context for "
                 "each event, or a single one for all."
             )
-        validation.check_finite(context, "context")
     validation.check_finite(x, what)
     weight = validation.check_weight(sample_weight, len(x))
     if whole:
         if len(x) == 0:
             raise ValueError(f"{what} has no rows.")
+        columns.learn(names[0])
+        _learn_context(model, names[1], context)
+        _warn_of_rounding(given, x, what, columns)
         if not model.dequantizes:
-            _check_spread(x, what)
+            _check_spread(x, what, columns)
     return x, context, weight
 
 
@@ -83,7 +90,10 @@ def check_steps(model, context, sample_weight, steps_per_epoch) -> tuple:
         )
     if sample_weight is not None:
         raise ValueError("sample_weight weighs rows of x, and fit was given no x. Drop it.")
-    context = validation.check_context(context, model.context_shape, model.variable_dtype)
+    names = frames.names_of(context, model.context_columns.size)
+    context = validation.check_context(
+        context, model.context_shape, model.variable_dtype, model.context_columns, seen=False
+    )
     if context is None:
         if steps_per_epoch is None:
             raise ValueError(
@@ -93,8 +103,14 @@ def check_steps(model, context, sample_weight, steps_per_epoch) -> tuple:
     context = _array(context, model.variable_dtype)
     if context.ndim == len(model.context_shape):
         context = context[np.newaxis]
-    validation.check_finite(context, "context")
+    _learn_context(model, names, context)
     return None, context, None
+
+
+def _learn_context(model, names, context) -> None:
+    if context is not None:
+        model.context_columns.learn(names)
+        model.context_columns.see(context)
 
 
 def chunks(x, context=None, size: int = 65536):
@@ -132,26 +148,43 @@ def split_rows(data: tuple, share: float, seed: int) -> tuple[tuple, tuple]:
     )
 
 
-def _check_spread(x, what) -> None:
+def _warn_of_rounding(given, x, what: str, columns: Columns) -> None:
+    """Warn of coordinates whose spread the type of the model resolves into too few steps."""
+    if given.dtype == x.dtype or x.dtype.kind != "f" or given.dtype.itemsize < x.dtype.itemsize:
+        return
+    rows = np.asarray(given)[:: max(len(given) // 10_000, 1)]
+    rows = rows.reshape(len(rows), -1).astype(np.float64)
+    size, deviation = np.abs(rows).max(0), rows.std(0)
+    step = np.spacing(size.astype(x.dtype)).astype(np.float64)
+    coarse = np.flatnonzero((step > 1e-3 * deviation) & (deviation > 0))
+    if len(coarse):
+        i = coarse[0]
+        columns.warn_once(
+            f"{what} is {given.dtype} and this model computes in {x.dtype}, too coarse for "
+            f"{columns.listed(coarse)}: near {size[i]:.6g} its numbers are {step[i]:.2g} apart, "
+            f"and the standard deviation of the data is {deviation[i]:.2g}. Subtract an offset "
+            'first, or build the model with dtype="float64".'
+        )
+
+
+def _check_spread(x, what: str, columns: Columns) -> None:
     flat = x.reshape(len(x), -1)
     if len(flat) > 1:
         low, high = flat.min(0), flat.max(0)
         constant = np.flatnonzero(low == high)
         if len(constant):
             raise ValueError(
-                f"{what} is constant in coordinate {', '.join(map(str, constant[:10]))}: its "
-                "density is unbounded there. Drop the constant coordinates, or add noise to them."
+                f"{what} is constant in {columns.listed(constant)}: its density is unbounded "
+                "there. Drop the constant coordinates, or add noise to them."
             )
     rows = flat[:: max(len(flat) // 10_000, 1)]
     if len(rows) < 200 or rows.shape[1] > 4096:
         return
     few = [i for i in range(rows.shape[1]) if len(np.unique(rows[:, i])) <= max(len(rows) // 50, 2)]
     if few:
-        warnings.warn(
-            f"coordinate {', '.join(map(str, few[:10]))} of {what} takes few distinct values, and "
-            "a continuous density will spike there. Adding uniform noise of one step "
-            "(dequantization) is the usual cure.",
-            stacklevel=5,
+        columns.warn_once(
+            f"{columns.listed(few)} of {what} takes few distinct values, and a continuous density "
+            "will spike there. Adding uniform noise of one step (dequantization) is the usual cure."
         )
 
 

@@ -15,6 +15,7 @@ from tfflows.inputs import validation
 
 __all__ = [
     "Batches",
+    "assert_finite",
     "collect",
     "first_batch",
     "is_dataset",
@@ -79,22 +80,22 @@ def open_batches(model, x) -> Batches:
         if first is None:
             raise ValueError("the dataset is empty.")
         rest = itertools.chain([first], batches)
-        return Batches(_checked(model, _of_python(first, lambda: rest)), None, reopens=False)
+        return Batches(_checked(model, _of_python(model, first, lambda: rest)), None, reopens=False)
     first = next(_of_loader(x), None)
     if first is None:
         raise ValueError("the dataset is empty.")
     count = operator.length_hint(x, -1)  # -1 for a loader that does not know
-    dataset = _checked(model, _of_python(first, lambda: _of_loader(x)))
+    dataset = _checked(model, _of_python(model, first, lambda: _of_loader(x)))
     return Batches(dataset, count if count >= 0 else None)
 
 
-def _of_python(first, open_again) -> tf.data.Dataset:
+def _of_python(model, first, open_again) -> tf.data.Dataset:
     """Return a dataset of the batches of a Python iterator, whose first one tells the types."""
     return tf.data.Dataset.from_generator(
-        lambda: map(_as_arrays, open_again()),
+        lambda: (_as_arrays(model, batch) for batch in open_again()),
         output_signature=tuple(
             tf.TensorSpec([None, *part.shape[1:]] if part.ndim else [], part.dtype)
-            for part in _as_arrays(first)
+            for part in _as_arrays(model, first)
         ),
     )
 
@@ -111,7 +112,7 @@ def _of_pydataset(model, pydataset) -> Batches:
         raise ValueError("the dataset is empty.")
 
     def get(index):
-        return _as_arrays(_checked_batch(pydataset[int(index)], int(index)))
+        return _as_arrays(model, _checked_batch(pydataset[int(index)], int(index)))
 
     first = get(0)
 
@@ -131,12 +132,18 @@ def _of_pydataset(model, pydataset) -> Batches:
     )
 
 
-def _as_arrays(batch) -> tuple:
+def _as_arrays(model, batch) -> tuple:
     """Return a batch as a tuple of arrays, an array of no columns where there is no context."""
+    # Keras takes an array alone for no batch.
+    batch = batch if isinstance(batch, (tuple, list)) else (batch,)
     x, context, weight = keras.utils.unpack_x_y_sample_weight(batch)
-    parts = [np.asarray(x)]
+    parts = [validation.as_numbers(x, "x", model.event_columns)]
     if context is not None or weight is not None:
-        parts.append(np.zeros([len(parts[0]), 0]) if context is None else np.asarray(context))
+        parts.append(
+            np.zeros([len(parts[0]), 0])
+            if context is None
+            else validation.as_numbers(context, "context", model.context_columns)
+        )
     if weight is not None:
         parts.append(np.asarray(weight))
     return tuple(parts)
@@ -176,7 +183,7 @@ def _checked(model, dataset: tf.data.Dataset) -> tf.data.Dataset:
     def check(number, element):
         element = element if isinstance(element, tuple) else (element,)
         x = _with_event_shape(tf.cast(element[0], dtype), model.event_shape, number)
-        checks = [_assert_finite(x, "x", number)]
+        checks = [assert_finite(x, "x", number)]
         out = [x]
         if model.context_shape is None:
             if len(element) > 1:
@@ -190,7 +197,7 @@ def _checked(model, dataset: tf.data.Dataset) -> tf.data.Dataset:
                 out = [x, no_context(x), tf.cast(element[2], dtype)]
         else:
             context = validation.check_context(element[1], model.context_shape, dtype)
-            checks.append(_assert_finite(context, "context", number))
+            checks.append(assert_finite(context, "context", number))
             out = [x, context, *(tf.cast(w, dtype) for w in element[2:])]
         if len(element) > 2:
             checks += _assert_weights(out[2], tf.shape(x)[0], number)
@@ -282,14 +289,19 @@ def _with_event_shape(x, event_shape, number):
         return tf.ensure_shape(tf.identity(x), [None, *event_shape])
 
 
-def _assert_finite(value, what, number):
+def assert_finite(value, what: str, number=None):
+    """Return an assertion of a graph that rows are finite, those of the batch of that number."""
     rows = tf.reshape(value, [tf.shape(value)[0], -1]) if value.shape.rank > 1 else value[:, None]
     bad = tf.logical_not(tf.reduce_all(tf.math.is_finite(rows), 1))
-    text = tf.strings.format(
-        _MARK + what + " has {} non-finite rows in batch {} (first: row {} of the batch). Drop or "
-        "impute them.",
-        (tf.math.count_nonzero(bad), number, tf.argmax(tf.cast(bad, tf.int32))),
-    )
+    count, first = tf.math.count_nonzero(bad), tf.argmax(tf.cast(bad, tf.int32))
+    text = f"{_MARK}{what} has {{}} non-finite rows"
+    if number is None:
+        text = tf.strings.format(text + " (first: row {}). Drop or impute them.", (count, first))
+    else:
+        text = tf.strings.format(
+            text + " in batch {} (first: row {} of the batch). Drop or impute them.",
+            (count, number, first),
+        )
     return tf.debugging.Assert(tf.logical_not(tf.reduce_any(bad)), [text])
 
 

@@ -1,14 +1,18 @@
 """Shapes, types, seeds and values of what people hand over, checked once at the entrance."""
 
+import math
 import operator
-import warnings
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tfflows.inputs import frames
+from tfflows.inputs.columns import Columns
+
 __all__ = [
     "FIXED_SEED",
+    "as_numbers",
     "as_shape",
     "check_context",
     "check_context_shape",
@@ -19,14 +23,13 @@ __all__ = [
     "check_sample_shape",
     "check_seed",
     "check_weight",
+    "frame_by_name",
     "hint_of_weight",
     "split_pair",
 ]
 
 #: The seed of what is drawn where none is given and a call twice is to be the same twice.
 FIXED_SEED = (0, 0)
-
-_WARNED: set[str] = set()
 
 
 def as_shape(shape, what: str) -> tuple[int, ...]:
@@ -42,28 +45,46 @@ def as_shape(shape, what: str) -> tuple[int, ...]:
     return sizes
 
 
-def _convert(value, dtype: str, what: str):
+def _convert(value, dtype: str, what: str, columns: Columns | None = None):
     """Return `value` as a tensor of `dtype`, or a NumPy array still to be cast chunk by chunk."""
     if tf.is_tensor(value):
         if not (value.dtype.is_floating or value.dtype.is_integer or value.dtype.is_bool):
             raise ValueError(_not_numbers(what, value.dtype.name))
         return tf.cast(value, dtype) if value.dtype != dtype else tf.convert_to_tensor(value)
-    if hasattr(value, "to_numpy"):
-        value = value.to_numpy()
-    typed = hasattr(value, "dtype")
+    return as_numbers(value, what, columns)
+
+
+def frame_by_name(value, what: str, columns: Columns | None = None):
+    """Return a frame, or a series, as an array, its columns by name; anything else as it is."""
+    if hasattr(value, "to_numpy") or hasattr(value, "column_names"):
+        return frames.as_array(value, None if columns is None else columns.names, what)
+    return value
+
+
+def as_numbers(value, what: str, columns: Columns | None = None) -> np.ndarray:
+    """Return what is no tensor as an array of numbers, of whatever type; NaN where one is missing.
+
+    Parameters
+    ----------
+    value : array, sequence, frame or masked array
+        The numbers; the columns of a frame are taken by name.
+    what : str
+        What to call them in messages.
+    columns : Columns, optional
+        What the model knows of the columns.
+    """
+    value = frame_by_name(value, what, columns)
     try:
-        value = np.asarray(value)
+        value = value if isinstance(value, np.ma.MaskedArray) else np.asarray(value)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{what} must be an array of numbers: {error}") from error
     if value.dtype.kind not in "fiub":
         raise ValueError(_not_numbers(what, value.dtype))
-    if typed and value.dtype == np.float64 and dtype == "float32" and what not in _WARNED:
-        _WARNED.add(what)
-        warnings.warn(
-            f"{what} is float64 and this model computes in float32: the values are rounded. Build "
-            'the model with dtype="float64" to keep them.',
-            stacklevel=4,
-        )
+    if isinstance(value, np.ma.MaskedArray):
+        # A masked number is a missing one.
+        if np.ma.is_masked(value) and value.dtype.kind != "f":
+            value = value.astype(np.float64)
+        value = value.filled(np.nan) if value.dtype.kind == "f" else np.asarray(value)
     return value
 
 
@@ -74,9 +95,9 @@ def _not_numbers(what: str, dtype) -> str:
     )
 
 
-def check_event(x, event_shape: tuple, dtype: str, what: str = "x"):
-    """Return `x` with its last axes checked against `event_shape`."""
-    x = _convert(x, dtype, what)
+def check_event(x, event_shape: tuple, dtype: str, what: str = "x", columns: Columns | None = None):
+    """Return `x` with its last axes checked against `event_shape`, and its columns by name."""
+    x = _convert(x, dtype, what, columns)
     check_event_shape(tuple(x.shape), event_shape, what)
     return x
 
@@ -96,17 +117,39 @@ def _ends_in(given: tuple, wanted: tuple) -> bool:
     )
 
 
-def check_context(context, context_shape: tuple | None, dtype: str):
-    """Return the context with its last axes checked against `context_shape`."""
+def check_context(
+    context,
+    context_shape: tuple | None,
+    dtype: str,
+    columns: Columns | None = None,
+    seen: bool = True,
+):
+    """Return the context with its columns by name and its last axes as `context_shape` says.
+
+    Where its values are known it must be finite; a warning says that it lies far beyond what has
+    been `seen`.
+    """
     if context_shape is None:
         if context is not None:
             shape = context.shape if hasattr(context, "shape") else np.shape(context)
             check_context_shape(tuple(shape), None)
         return None
     if context is not None:
-        context = _convert(context, dtype, "context")
+        context = _convert(context, dtype, "context", columns)
     check_context_shape(None if context is None else tuple(context.shape), context_shape)
+    known = _values(context)
+    if known is not None:
+        check_finite(known, "context", len(context_shape))
+        if columns is not None and seen:
+            columns.warn_beyond(known, "the context")
     return context
+
+
+def _values(value) -> np.ndarray | None:
+    """Return the numbers of an array or tensor; None where a graph computes them later."""
+    if isinstance(value, np.ndarray):
+        return value
+    return value.numpy() if isinstance(value, tf.Tensor) and hasattr(value, "numpy") else None
 
 
 def check_context_shape(given: tuple | None, context_shape: tuple | None) -> None:
@@ -139,18 +182,36 @@ def check_pair(x, context, event_shape: tuple, context_shape: tuple | None) -> N
             )
 
 
-def check_finite(value, what: str) -> None:
-    """Raise a ValueError that counts the rows with NaN or infinity and names the first."""
-    value = np.asarray(value)
-    if value.dtype.kind != "f":
+def check_finite(value, what: str, event_ndims: int | None = None) -> None:
+    """Raise a ValueError that counts the rows with NaN or infinity and names the first.
+
+    Parameters
+    ----------
+    value : array or tf.Tensor
+        The rows; a tensor whose values a graph computes later is not looked at.
+    what : str
+        What to call them in messages.
+    event_ndims : int, optional
+        Number of axes of a row; by default all but the first.
+    """
+    value = _values(value) if tf.is_tensor(value) else np.asarray(value)
+    if value is None or value.dtype.kind != "f":
         return
-    count, first = 0, None
+    with np.errstate(all="ignore"):
+        # One sum finds the common case; it may overflow without anything wrong.
+        if np.isfinite(value.sum()):
+            return
+    ndims = max(value.ndim - 1, 0) if event_ndims is None else event_ndims
+    batch = value.shape[: value.ndim - ndims]
+    value = value.reshape(math.prod(batch), -1)
+    count, first = 0, 0
     for start in range(0, len(value), 65536):
-        part = value[start : start + 65536]
-        bad = ~np.isfinite(part).reshape(len(part), -1).all(1)
+        bad = ~np.isfinite(value[start : start + 65536]).all(1)
         if bad.any():
+            first = first if count else start + int(bad.argmax())
             count += int(bad.sum())
-            first = start + int(bad.argmax()) if first is None else first
+    if count and not batch:
+        raise ValueError(f"{what} is not finite: {value[0].tolist()}. Give numbers for all of it.")
     if count:
         rows = "row" if count == 1 else "rows"
         raise ValueError(
@@ -199,6 +260,8 @@ def check_seed(seed, or_row: bool = False):
     if seed is None:
         return tf.random.uniform([2], minval=tf.int32.min, maxval=tf.int32.max, dtype=tf.int32)
     if tf.is_tensor(seed):
+        if not seed.dtype.is_integer:
+            raise TypeError(f"seed must be an int or two ints; got a tensor of {seed.dtype.name}.")
         seed = tf.cast(seed, tf.int32)
         if seed.shape.rank == 0:
             return tf.stack([tf.zeros([], tf.int32), seed])
@@ -211,6 +274,8 @@ def check_seed(seed, or_row: bool = False):
             raise ValueError(f"seed must fit in 32 bits; got {number}.")
         return tf.constant([0, number], tf.int32)
     else:
+        if not any(map(tf.is_tensor, seed)) and np.asarray(seed).dtype.kind not in "iu":
+            raise TypeError(f"seed must be an int or two ints; got {seed!r}.")
         seed = tf.convert_to_tensor(seed, tf.int32)
     if seed.shape != (2,) and not (or_row and seed.shape == (3,)):
         raise ValueError(f"seed must be an int or two ints; got shape {tuple(seed.shape)}.")

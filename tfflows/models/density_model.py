@@ -13,15 +13,18 @@ from tensorflow_probability import distributions as tfd
 
 from tfflows import diagnostics
 from tfflows.inputs import validation
+from tfflows.inputs.columns import Columns, columns_config
 from tfflows.inputs.datasets import raising_value_errors
 from tfflows.losses.base import CallableLoss, DensityLoss
-from tfflows.privates import forgetting_results
+from tfflows.privates import automatic_config, forgetting_results
 from tfflows.saving.model_files import export_model, save_model
 from tfflows.scoring import calls
 from tfflows.scoring.bound import importance_weighted_bound, require_exact
 from tfflows.scoring.operation import Operation
+from tfflows.scoring.predict import predict
 from tfflows.scoring.programs import Programs
-from tfflows.training import adaptation, compilation, evaluation, finiteness, loop, step
+from tfflows.scoring.sample_frame import sample_frame
+from tfflows.training import adaptation, compilation, evaluation, finiteness, loop, on_batch, step
 
 __all__ = ["DensityModel"]
 
@@ -39,6 +42,8 @@ class DensityModel(keras.Model):
         Shape of an event; ``()`` for scalars.
     context_shape : int or tuple of int, optional
         Shape of a context; None for a model without one.
+    columns : dict, optional
+        What `get_config` says is known of the columns of the data, such as names.
     **kwargs
         Keras's own arguments: ``name``, ``dtype``, ``trainable``.
 
@@ -67,7 +72,7 @@ class DensityModel(keras.Model):
     built: bool
     train_function: Any  # Keras's; None until it is made
 
-    def __init__(self, event_shape, context_shape=None, **kwargs):
+    def __init__(self, event_shape, context_shape=None, columns: dict | None = None, **kwargs):
         kwargs.setdefault("autocast", False)
         super().__init__(**kwargs)
         if self.dtype_policy.name == "mixed_float16":
@@ -80,6 +85,17 @@ class DensityModel(keras.Model):
             None if context_shape is None else validation.as_shape(context_shape, "context_shape")
         )
         self.programs = Programs()
+        known = columns or {}
+        self.event_columns = Columns(self.event_shape, **known.get("event", {}))
+        self.context_columns = Columns(self.context_shape, **known.get("context", {}))
+
+    def __call__(self, x, context=None, *args, **kwargs):
+        """As in Keras, which would take the columns of a frame as they stand, without names."""
+        x = validation.frame_by_name(x, "x", self.event_columns)
+        context = validation.frame_by_name(context, "context", self.context_columns)
+        return super().__call__(
+            x, *args, **({} if context is None else {"context": context}), **kwargs
+        )
 
     def add_weight(self, *args, **kwargs):
         """Add a weight, as in Keras; under a mixed policy, too, it is read in its own type."""
@@ -122,6 +138,11 @@ class DensityModel(keras.Model):
     def build_from_config(self, config):
         """Build from what the constructor was given."""
         self.build()
+
+    @automatic_config
+    def get_config(self):
+        """Return the constructor's arguments, as in Keras, and what is known of the data."""
+        return {**super().get_config(), **columns_config(self)}
 
     @classmethod
     def from_config(cls, config):
@@ -171,7 +192,8 @@ class DensityModel(keras.Model):
         return tuple(x_shape[: len(x_shape) - len(self.event_shape)])
 
     def _context(self, context):
-        context = validation.check_context(context, self.context_shape, self.variable_dtype)
+        shape, columns = self.context_shape, self.context_columns
+        context = validation.check_context(context, shape, self.variable_dtype, columns)
         return None if context is None else tf.cast(context, self.variable_dtype)
 
     def _log_density(self, x, context=None, seed=None):
@@ -260,34 +282,9 @@ class DensityModel(keras.Model):
     fit = loop.fit
     evaluate = evaluation.evaluate
 
-    def predict(
-        self,
-        x,
-        batch_size: int | None = None,
-        verbose="auto",
-        steps=None,
-        callbacks=None,
-        *,
-        context=None,
-    ):
-        """Return the log densities of `x`, or of the pair ``(x, context)``, as a NumPy array."""
-        self.build()
-        x = x if context is None else (x, context)
-        return super().predict(
-            x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks
-        )
-
-    def train_on_batch(self, x, y=None, sample_weight=None, **kwargs):
-        """Take one step on a batch; y is the context, the rest as in Keras."""
-        compilation.check_compiled(self, "train_on_batch")
-        compilation.prepare(self)
-        return super().train_on_batch(x, y, sample_weight, **kwargs)
-
-    def test_on_batch(self, x, y=None, sample_weight=None, **kwargs):
-        """Return loss and metrics of a batch; y is the context, the rest as in Keras."""
-        compilation.check_compiled(self, "test_on_batch")
-        compilation.prepare(self)
-        return super().test_on_batch(x, y, sample_weight, **kwargs)
+    predict = predict
+    train_on_batch = on_batch.train_on_batch
+    test_on_batch = on_batch.test_on_batch
 
     train_step = step.train_step
     test_step = step.test_step
@@ -439,6 +436,8 @@ class DensityModel(keras.Model):
             If the number is negative or a context is missing or not wanted.
         """
         return calls.draw(self, self._drawing("sample", self._sample), sample_shape, seed, context)
+
+    sample_frame = sample_frame
 
     def sample_and_log_prob(self, sample_shape=(), seed=None, context=None):
         """Draw events and return their log densities, at the cost of drawing alone.

@@ -5,6 +5,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfflows.distributions import FlowDistribution
+from tfflows.inputs.columns import columns_config
 from tfflows.interop.dry_runs import restore_variables
 from tfflows.interop.tfp_classes import is_a, public_name
 from tfflows.interop.tfp_config import from_config, to_config
@@ -136,6 +137,7 @@ class DistributionModel(DensityModel):
             "trainable": self.trainable,
             "event_shape": list(self.event_shape),
             "distribution": to_config(self.tfp_distribution),
+            **columns_config(self),
         }
 
     @classmethod

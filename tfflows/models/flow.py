@@ -15,6 +15,7 @@ from tfflows.diagnostics.reach import box_of, warn_around, warn_outside
 from tfflows.distributions import FlowDistribution, StandardNormal
 from tfflows.inputs import validation
 from tfflows.inputs.arrays import chunks
+from tfflows.inputs.columns import columns_config
 from tfflows.interop.dry_runs import preserve_state, restore_variables
 from tfflows.layers.base import batch_shape_of
 from tfflows.layers.masked_autoregressive import deserialize
@@ -558,6 +559,7 @@ class Flow(DensityModel):
                 else keras.saving.serialize_keras_object(self.context_network)
             ),
             "standardize_context": self.standardize_context,
+            **columns_config(self),
         }
 
     @classmethod

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tfflows.inputs.datasets import assert_finite
 from tfflows.saving.saved_model import Endpoint
 from tfflows.scoring.operation import Operation
 
@@ -25,6 +26,9 @@ def _of_rows(model, operation: Operation) -> Endpoint:
     def serve(rows, *others):
         seed = [_pair(others[0])] if operation.draws else []
         context = others[len(seed)] if len(others) > len(seed) else None
+        context = _finite(context, "context")
+        if operation.argument == "z":
+            rows = _finite(rows, "z")
         return {_ANSWERS[operation.name]: operation.function(rows, context, *seed)}
 
     return Endpoint(operation.name, serve, (*inputs, *_context(model)))
@@ -34,9 +38,11 @@ def _of_draws(model) -> list[Endpoint]:
     inputs = tf.TensorSpec([], tf.int32, "n"), tf.TensorSpec(None, tf.int32, "seed")
 
     def sample(n, seed, context=None):
+        context = _finite(context, "context")
         return {"x": model.sample(tf.reshape(n, [1]), _pair(seed), context)}
 
     def sample_and_log_prob(n, seed, context=None):
+        context = _finite(context, "context")
         events, log_prob = model.sample_and_log_prob(tf.reshape(n, [1]), _pair(seed), context)
         return {"x": events, "log_prob": log_prob}
 
@@ -44,6 +50,14 @@ def _of_draws(model) -> list[Endpoint]:
         Endpoint(function.__name__, function, (*inputs, *_context(model)))
         for function in (sample, sample_and_log_prob)
     ]
+
+
+def _finite(value, what: str):
+    """Return rows, or fail with a message that counts those that are not finite."""
+    if value is None:
+        return None
+    with tf.control_dependencies([assert_finite(value, what)]):
+        return tf.identity(value)
 
 
 def _context(model) -> tuple:

@@ -60,8 +60,11 @@ def prepare(model, operation: Operation, x, context, batch_size: int | None = No
     model.build()
     dtype = model.variable_dtype
     event_shape, context_shape = operation.event_shape, model.context_shape
-    x = validation.check_event(x, event_shape, dtype, operation.argument)
-    context = validation.check_context(context, context_shape, dtype)
+    columns = model.event_columns if operation.argument == "x" else None
+    x = validation.check_event(x, event_shape, dtype, operation.argument, columns)
+    context = validation.check_context(context, context_shape, dtype, model.context_columns)
+    if operation.argument == "z":
+        validation.check_finite(x, "z", len(event_shape))
     validation.check_pair(x, context, event_shape, context_shape)
     if operation.draws:
         seed = validation.check_seed(validation.FIXED_SEED if seed is None else seed)
@@ -108,7 +111,7 @@ def draw(model, operation: Operation, sample_shape, seed, context):
     shape = validation.check_sample_shape(sample_shape)
     seed = validation.check_seed(seed)
     dtype = model.variable_dtype
-    context = validation.check_context(context, model.context_shape, dtype)
+    context = validation.check_context(context, model.context_shape, dtype, model.context_columns)
     context = None if context is None else tf.cast(context, dtype)
     # A number of events, so that another shape of them means neither another trace nor others.
     static = isinstance(shape, tuple)

@@ -66,8 +66,8 @@ def _sum_of(array: Any) -> list:
     return [list(array.shape), str(array.dtype), zlib.crc32(array)]
 
 
-# Names are numbered as objects are made, and values are what training changes.
-_PASSING = {"name", "tfflows_version", "shared_object_id", "variables", "learning_rate"}
+# Names are numbered as objects are made, and values and columns are what a fit changes.
+_PASSING = {"name", "tfflows_version", "shared_object_id", "variables", "learning_rate", "columns"}
 
 
 def _sum_of_config(model) -> int | None:
