@@ -4,6 +4,7 @@ import numpy as np
 
 from tfflows.diagnostics import (
     calibration,
+    dependence,
     finite,
     invertibility,
     masks,
@@ -22,6 +23,7 @@ __all__ = ["check"]
 # Causes stand before what follows from them.
 _LINES = (
     finite.adapted,
+    dependence.dependence,
     finite.finite,
     finite.support,
     finite.finite_samples,

@@ -4,6 +4,7 @@ import numpy as np
 
 from tfflows.inputs import frames, validation
 from tfflows.inputs.columns import Columns
+from tfflows.inputs.dependence import describe, find_dependences
 
 __all__ = ["check_steps", "check_table", "chunks", "context_of", "split_rows"]
 
@@ -71,6 +72,7 @@ def check_table(model, x, context, sample_weight, what: str = "x", whole: bool =
         _warn_of_rounding(given, x, what, columns)
         if not model.dequantizes:
             _check_spread(x, what, columns)
+            columns.warn_once(describe(find_dependences(x), columns, what))
     return x, context, weight
 
 

@@ -77,14 +77,18 @@ class Columns:
         )
 
     def warn_once(self, message: str) -> None:
-        """Give a warning, unless the model has given it before."""
-        if message not in self._said:
+        """Give a warning, if there is a message, unless the model has given it before."""
+        if message and message not in self._said:
             self._said.add(message)
             warn(message)
 
     def name(self, index: int) -> str:
         """Return the name of a coordinate, quoted, or its number."""
         return f"coordinate {index}" if self.names is None else repr(self.names[index])
+
+    def symbol(self, index: int) -> str:
+        """Return the name of a coordinate, quoted, or x and its number, for an equation."""
+        return f"x{index}" if self.names is None else repr(self.names[index])
 
     def listed(self, indices) -> str:
         """Return the names or numbers of some coordinates, for a message."""

@@ -10,7 +10,7 @@ from tfflows.inputs.arrays import chunks
 from tfflows.layers.base import BijectorLayer
 from tfflows.layers.raw_parameters import RawParameters
 
-__all__ = ["ActNorm", "Standardize"]
+__all__ = ["ActNorm", "Standardize", "standardize_of_context"]
 
 
 class _FromData(BijectorLayer):
@@ -47,6 +47,12 @@ class Standardize(_FromData):
     constant : str
         What `adapt` does about a coordinate that never changes: ``"refuse"``, because its density
         is unbounded, or ``"keep"`` its scale, which is right for a context.
+    columns : str or array of bool
+        The coordinates to standardize, of which the others keep their values: ``"all"``, a bool for
+        each, in the shape of an event, or ``"continuous"``, which is right for a context. Then
+        zeros and ones (indicators, masks) keep their values; two other values become -1 and 1; and
+        where more than half of the values are zero (padding) zero stays where it is, and the
+        others are scaled by their root mean square. However rare a value is, it stays near.
     **kwargs
         Keras's own arguments.
 
@@ -60,19 +66,34 @@ class Standardize(_FromData):
     [[ 1. -1.]]
     """
 
-    def __init__(self, constant: str = "refuse", **kwargs):
+    def __init__(self, constant: str = "refuse", columns="all", **kwargs):
         super().__init__(**kwargs)
         if constant not in ("refuse", "keep"):
             raise ValueError(f'constant must be "refuse" or "keep"; got {constant!r}.')
-        self.constant = constant
+        if isinstance(columns, str):
+            if columns not in ("all", "continuous"):
+                raise ValueError(
+                    f'columns must be "all", "continuous" or a bool for each; got {columns!r}.'
+                )
+        else:
+            columns = np.asarray(columns)
+            if columns.dtype != bool:
+                raise TypeError(f"columns must hold a bool for each column; got {columns!r}.")
+        self.constant, self.columns = constant, columns
 
     def get_config(self):
         """Return the constructor's arguments."""
-        return {**super().get_config(), "constant": self.constant}
+        columns = self.columns if isinstance(self.columns, str) else self.columns.tolist()
+        return {**super().get_config(), "constant": self.constant, "columns": columns}
 
     def build(self, event_shape, context_shape=None):
         """Create location and log scale, both zero until `adapt`."""
         super().build(event_shape, context_shape)
+        if not isinstance(self.columns, str) and self.columns.shape != self.event_shape:
+            raise ValueError(
+                f"columns must hold a bool for each column, shape {self.event_shape}; got shape "
+                f"{self.columns.shape}."
+            )
         zeros = {"shape": self.event_shape, "initializer": "zeros", "trainable": False}
         self.location = self.add_weight(name="location", **zeros)
         self.log_scale = self.add_weight(name="log_scale", **zeros)
@@ -92,6 +113,11 @@ class Standardize(_FromData):
             If a coordinate is constant and the layer refuses that.
         """
         mean, deviation = moments(x, sample_weight, self.constant)
+        if isinstance(self.columns, np.ndarray):
+            mean = np.where(self.columns, mean, 0.0)
+            deviation = np.where(self.columns, deviation, 1.0)
+        elif self.columns == "continuous":
+            mean, deviation = _of_continuous(x, sample_weight, mean, deviation)
         self.location.assign(mean)
         self.log_scale.assign(np.log(deviation))
         self.adapted.assign(1.0)
@@ -176,6 +202,36 @@ class ActNorm(_FromData):
             "hidden_units": self.hidden_units,
             "activation": keras.activations.serialize(keras.activations.get(self.activation)),
         }
+
+
+def standardize_of_context(chosen, shape: tuple, dtype) -> Standardize | None:
+    """Return the built layer for contexts of a shape, all or `chosen` columns; None for none."""
+    if not np.any(chosen):
+        return None
+    columns = "continuous" if np.ndim(chosen) == 0 else chosen
+    layer = Standardize("keep", columns, dtype=dtype, name="context_standardize")
+    layer.build(shape)
+    return layer
+
+
+def _of_continuous(x, sample_weight, mean, deviation) -> tuple:
+    """Return location and scale of coordinates, of which some are indicators, masks or padded.
+
+    A column that is nearly always the same has a tiny deviation, by which the one value that is
+    another would become an input of fifty or more.
+    """
+    x = np.asarray(x)
+    rows = x if sample_weight is None else x[np.asarray(sample_weight) > 0]
+    low, high = rows.min(0).astype(np.float64), rows.max(0).astype(np.float64)
+    two = ((rows == low) | (rows == high)).all(0)
+    indicator = two & np.isin(low, (0, 1)) & np.isin(high, (0, 1))
+    two &= ~indicator & (low < high)
+    count = (rows != 0).sum(0)
+    padded = ~indicator & ~two & (count > 0) & (2 * count < len(rows))
+    square = np.square(rows, dtype=np.float64).sum(0) / np.maximum(count, 1)
+    location = np.select([indicator | padded, two], [0.0, (low + high) / 2], mean)
+    scales = [np.ones_like(low), np.sqrt(square), (high - low) / 2]
+    return location, np.select([indicator, padded, two], scales, deviation)
 
 
 def moments(x, sample_weight=None, constant: str = "refuse"):

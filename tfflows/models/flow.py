@@ -3,6 +3,7 @@
 import itertools
 import math
 import warnings
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -20,7 +21,7 @@ from tfflows.interop.dry_runs import preserve_state, restore_variables
 from tfflows.layers.base import batch_shape_of
 from tfflows.layers.masked_autoregressive import deserialize
 from tfflows.layers.row_by_row import check_row_by_row
-from tfflows.layers.standardize import Standardize
+from tfflows.layers.standardize import standardize_of_context
 from tfflows.layers.tfp_bijector import TFPBijector
 from tfflows.layers.transform import Transform, not_outside
 from tfflows.models.base_distribution import BaseDistribution
@@ -56,8 +57,9 @@ class Flow(DensityModel):
         Distribution of the latent points; by default standard normal. Its variables train.
     context_network : keras.Model or keras.layers.Layer, optional
         Embeds contexts ``[B, *context_shape]`` once, for all layers.
-    standardize_context : bool
-        Whether `adapt` and `fit` standardize the context.
+    standardize_context : bool or array of bool
+        Whether `adapt` and `fit` standardize the context, of which indicators, masks and padding
+        then keep their values; or whether each of its columns.
     **kwargs
         Keras's own arguments: ``name``, ``dtype``.
 
@@ -96,7 +98,7 @@ class Flow(DensityModel):
         context_shape=None,
         base: tfd.Distribution | None = None,
         context_network=None,
-        standardize_context: bool = True,
+        standardize_context: bool | Sequence[bool] = True,
         **kwargs,
     ):
         super().__init__(event_shape, context_shape, **kwargs)
@@ -117,11 +119,9 @@ class Flow(DensityModel):
             if context_network is not None:
                 raise ValueError("context_network needs context_shape=..., the shape it embeds.")
         else:
-            if standardize_context:
-                self.context_standardize = Standardize(
-                    "keep", dtype=self.variable_dtype, name="context_standardize"
-                )
-                self.context_standardize.build(self.context_shape)
+            self.context_standardize = standardize_of_context(
+                standardize_context, self.context_shape, self.variable_dtype
+            )
             if context_network is not None:
                 inner_context = self._probe_context_network()
         self._inner_context_rank = len(inner_context or ())
@@ -558,7 +558,7 @@ class Flow(DensityModel):
                 if self.context_network is None
                 else keras.saving.serialize_keras_object(self.context_network)
             ),
-            "standardize_context": self.standardize_context,
+            "standardize_context": np.asarray(self.standardize_context).tolist(),
             **columns_config(self),
         }
 
