@@ -1,5 +1,8 @@
 """Normalizing flows for TensorFlow: TFP bijectors as Keras 3 models."""
 
+from tfflows import quiet  # noqa: F401, before all that imports TensorFlow
+
+# isort: split
 import keras
 
 if keras.backend.backend() != "tensorflow":
@@ -53,3 +56,8 @@ __all__ = [
     "univariates",
 ]
 __all__ += flows.__all__
+
+
+def __dir__() -> list[str]:
+    """List what is offered, for completion, and not what is made use of here."""
+    return sorted([*__all__, "__version__"])

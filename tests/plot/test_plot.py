@@ -133,3 +133,68 @@ def test_pairs_bad_arguments():
         plot.pairs(np.zeros((5, 2)), np.zeros((5, 2)), columns=["a"])
     with pytest.raises(ValueError, match="nothing to draw"):
         plot.pairs(np.zeros((0, 2)), np.zeros((5, 2)))
+
+
+def test_the_dots_of_a_density_are_explained():
+    def flat(x):
+        return np.zeros(len(x))
+
+    rows = np.random.default_rng(0).normal(size=(1200, 2))
+
+    def explained(**options):
+        legend = plot.density(flat, resolution=5, **options).get_legend()
+        return [] if legend is None else [text.get_text() for text in legend.get_texts()]
+
+    assert explained() == explained(x=rows, label="") == []
+    assert explained(x=rows) == ["data (500 of 1,200 rows)"]
+    assert explained(x=rows[:7], label="test rows") == ["test rows (7 rows)"]
+
+
+def test_densities_side_by_side_share_their_colors():
+    def normal(deviation):
+        return lambda x: -0.5 * np.square(x / deviation).sum(-1) - 2.0 * np.log(deviation)
+
+    models = {"narrow": normal(0.5), "wide": normal(2.0), "standard": normal(1.0)}
+    figure = plot.side_by_side(models, x=np.zeros((3, 2)), bounds=((-1, 1),) * 2, resolution=9)
+    *panels, bar = figure.axes
+    assert [ax.get_title() for ax in panels] == list(models)
+    meshes = [ax.collections[0] for ax in panels]
+    # Up to constants of the normal density, the highest is 1 / 0.5^2.
+    np.testing.assert_allclose([mesh.get_clim() for mesh in meshes], [(0.0, 4.0)] * 3)
+    np.testing.assert_allclose([mesh.get_array().max() for mesh in meshes], [4.0, 0.25, 1.0])
+    assert bar.get_ylabel() == "density (per unit area)"
+    logs = plot.side_by_side(models, bounds=((-1, 1),) * 2, resolution=9, scale="log", across=2)
+    tops = [ax.collections[0].get_clim()[1] for ax in logs.axes[:3]]
+    np.testing.assert_allclose(tops, [np.log(4.0)] * 3)
+    (mesh,) = plot.density(models["wide"], resolution=9, peak=4.0).collections
+    assert mesh.get_clim() == pytest.approx((0.0, 4.0))
+    with pytest.raises(ValueError, match="peak=0"):
+        plot.density(models["wide"], peak=0.0)
+    with pytest.raises(ValueError, match="nothing to draw"):
+        plot.side_by_side({})
+
+
+@pytest.mark.parametrize("rows, expected", [(15, range(5, 8)), (20_000, range(55, 61))])
+def test_bins_follow_the_rows(rows, expected):
+    rng = np.random.default_rng(0)
+    figure = plot.pairs(rng.normal(size=(rows, 2)), rng.normal(size=(900, 2)))
+    bars, outline = figure.axes[0].patches[:-1], figure.axes[0].patches[-1]
+    assert len(bars) in expected
+    assert sum(bar.get_height() for bar in bars) == pytest.approx(1.0)
+    assert len(outline.get_xy()) > 2 * len(bars)
+    constant = plot.pairs(np.zeros((15, 1)), np.zeros((15, 1)))
+    assert len(constant.axes[0].patches) > 1
+
+
+def test_pairs_show_training_rows_behind_and_say_what_each_is(tmp_path):
+    rng = np.random.default_rng(0)
+    data, samples, train = (rng.normal(size=(n, 3)) for n in (15, 400, 120))
+    figure = plot.pairs(data, samples, train=train, label="test rows")
+    (legend,) = figure.legends
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert texts == ["training rows (120)", "test rows (15)", "samples (400)"]
+    behind, dots = figure.axes[1].collections
+    assert len(behind.get_offsets()) == 120 and len(dots.get_offsets()) == 30
+    assert behind.get_zorder() < dots.get_zorder()
+    with pytest.raises(ValueError, match="same columns"):
+        plot.pairs(data, samples, train=train[:, :2])

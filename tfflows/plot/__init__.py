@@ -1,11 +1,13 @@
 """Pictures of data, densities, flows and their parts.
 
 Every function draws on the axes it is given, or makes a figure of its own without touching
-``matplotlib.pyplot``, so that it works without a display and changes no global state.
+``matplotlib.pyplot``, so that it works without a display and changes no global state. In a notebook
+what a function returns shows itself where it is the value of a cell, with or without ``%matplotlib
+inline``; elsewhere ``IPython.display.display`` shows it, and ``savefig`` of the figure keeps it.
 """
 
 from tfflows.plot.calibrations import calibration
-from tfflows.plot.densities import density
+from tfflows.plot.densities import density, side_by_side
 from tfflows.plot.families import univariate
 from tfflows.plot.histories import history
 from tfflows.plot.latents import latent
@@ -25,5 +27,6 @@ __all__ = [
     "marginals",
     "masks",
     "pairs",
+    "side_by_side",
     "univariate",
 ]

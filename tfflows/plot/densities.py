@@ -1,21 +1,24 @@
-"""A density in the plane."""
+"""Densities in the plane, one or several side by side."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfflows.plot.style import BLACK, DENSITY_MAP, GRAY, axes_or_new
+from tfflows.plot.style import BLACK, DENSITY_MAP, GRAY, axes_or_new, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _HALF_WIDTH = 4.0
 #: Powers of ten that a logarithmic picture spans.
 DECADES = 6
+#: What the color bar of each scale shows.
+_UNITS = {"linear": "density (per unit area)", "log": "log density (nats per unit area)"}
 
 
 def density(
@@ -29,8 +32,12 @@ def density(
     columns: Sequence[str] = ("x0", "x1"),
     scale: str = "linear",
     regions: Sequence[float] = (),
+    label: str = "data",
+    peak: float | None = None,
 ) -> Axes:
     """Plot a two-dimensional density as colors, with data or samples over it.
+
+    Several densities can be compared where they have one scale of colors: `side_by_side`.
 
     Parameters
     ----------
@@ -60,6 +67,10 @@ def density(
         Shares in ``(0, 1)``, for example ``(0.5, 0.9, 0.99)``: the border of the smallest region
         that holds this much of the probability is drawn for each. Those that do not fit into the
         rectangle are left out.
+    label : str
+        What the rows of ``x`` are, for the legend; an empty string leaves them out of it.
+    peak : float, optional
+        Density per unit area at the upper end of the colors; by default the largest one seen.
 
     Returns
     -------
@@ -70,7 +81,8 @@ def density(
     ------
     ValueError
         If x is not of shape ``[n, 2]``, the bounds are not two increasing pairs, or the model
-        is not one of events of length 2, or the scale or a region is unknown.
+        is not one of events of length 2, or the scale or a region is unknown, or the peak not
+        positive.
 
     Examples
     --------
@@ -80,48 +92,164 @@ def density(
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('x0', 'x1')
     """
+    x = _checked(x, scale, regions)
+    if peak is not None and not peak > 0.0:
+        raise ValueError(f"peak={peak!r}: expected a positive density per unit area.")
+    seen = _on_grid(model, context, _bounds(x, bounds), resolution)
+    ax = axes_or_new(ax, 5.6, 4.6)
+    mesh = _draw(ax, seen, scale, _log_peak(seen) if peak is None else np.log(peak))
+    _draw_rows(ax, x, points, label)
+    _draw_regions(ax, *seen, regions)
+    _finish(ax, seen, columns)
+    ax.figure.colorbar(mesh, ax=ax).set_label(_UNITS[scale])
+    return ax
+
+
+def side_by_side(
+    models: Mapping[str, Any],
+    x: np.ndarray | None = None,
+    context: np.ndarray | None = None,
+    bounds: Sequence[Sequence[float]] | None = None,
+    resolution: int = 200,
+    points: int = 500,
+    columns: Sequence[str] = ("x0", "x1"),
+    scale: str = "linear",
+    regions: Sequence[float] = (),
+    label: str = "data",
+    across: int = 3,
+) -> Figure:
+    """Plot two-dimensional densities on one rectangle and one scale of colors.
+
+    The same color is the same density in every panel, so that one sees which is the higher and
+    narrower.
+
+    Parameters
+    ----------
+    models : mapping
+        Titles, and what `density` takes as its model.
+    x, context, bounds, resolution, points, columns, scale, regions, label
+        As in `density`, for all panels.
+    across : int
+        Panels side by side.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure, with a panel for each model and a color bar for all.
+
+    Raises
+    ------
+    ValueError
+        If there are no models, or as in `density`.
+
+    Examples
+    --------
+    >>> import tfflows.plot
+    >>> from tensorflow_probability import distributions as tfd
+    >>> normal = tfd.MultivariateNormalDiag([0.0, 0.0])
+    >>> wide = tfd.MultivariateNormalDiag([0.0, 0.0], [2.0, 2.0])
+    >>> figure = tfflows.plot.side_by_side({"normal": normal, "wide": wide}, resolution=20)
+    >>> [ax.get_title() for ax in figure.axes[:2]]
+    ['normal', 'wide']
+    """
+    if not models:
+        raise ValueError("nothing to draw: expected a title and a model for each panel.")
+    x = _checked(x, scale, regions)
+    box = _bounds(x, bounds)
+    seen = [_on_grid(model, context, box, resolution) for model in models.values()]
+    log_peak = max(map(_log_peak, seen))
+    across = min(across, len(models))
+    rows = -(-len(models) // across)
+    figure = new_figure(3.2 * across + 1.0, 3.0 * rows)
+    panels = figure.subplots(rows, across, squeeze=False, sharex=True, sharey=True).reshape(-1)
+    for index, (ax, title, one) in enumerate(zip(panels, models, seen, strict=False)):
+        mesh = _draw(ax, one, scale, log_peak)
+        _draw_rows(ax, x, points, label)
+        _draw_regions(ax, *one, regions)
+        lowest, leftmost = index + across >= len(models), index % across == 0
+        _finish(ax, one, (columns[0] if lowest else "", columns[1] if leftmost else ""))
+        ax.tick_params(labelbottom=lowest)
+        ax.set_title(title, fontsize=10)
+    for ax in panels[len(models) :]:
+        ax.remove()
+    figure.colorbar(mesh, ax=list(panels[: len(models)])).set_label(_UNITS[scale])
+    return figure
+
+
+def _checked(x, scale: str, regions: Sequence[float]) -> np.ndarray | None:
+    """Return the rows as an array, if what is to be drawn makes sense."""
     if x is not None:
         x = np.asarray(x)
         if x.ndim != 2 or x.shape[1] != 2:
             raise ValueError(f"a density is drawn over two columns; x has shape {x.shape}")
-    if scale not in ("linear", "log"):
+    if scale not in _UNITS:
         raise ValueError(f'scale={scale!r}: expected "linear" or "log".')
     wrong = [share for share in regions if not 0.0 < share < 1.0]
     if wrong:
         raise ValueError(f"regions={wrong!r}: expected shares of the probability in (0, 1).")
+    return x
+
+
+def _on_grid(model, context, box, resolution: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return both axes of a grid, and the log densities on it ``[up, across]``."""
     log_prob = _log_prob_of(model, context)
-    (left, right), (bottom, top) = _bounds(x, bounds)
-    across = np.linspace(left, right, resolution)
-    up = np.linspace(bottom, top, resolution)
+    across, up = (np.linspace(*ends, resolution) for ends in box)
     grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2).astype(np.float32)
     logs = np.asarray(log_prob(grid), dtype=np.float64).reshape(resolution, resolution)
-    values = np.exp(logs)
+    return across, up, logs
 
-    ax = axes_or_new(ax, 5.6, 4.6)
-    shades = {"cmap": DENSITY_MAP, "shading": "gouraud", "rasterized": True}
+
+def _log_peak(seen) -> float:
+    """Return the largest of the log densities on a grid."""
+    logs = seen[2][np.isfinite(seen[2])]
+    return float(logs.max()) if logs.size else 0.0
+
+
+def _draw(ax, seen, scale: str, log_peak: float):
+    """Draw log densities on a grid as colors that end at `log_peak`."""
+    across, up, logs = seen
+    values, floor, top = np.exp(logs), 0.0, np.exp(log_peak)
     if scale == "log":
-        peak = logs.max()
-        floor = peak - DECADES * np.log(10.0)
-        mesh = ax.pcolormesh(across, up, np.maximum(logs, floor), vmin=floor, vmax=peak, **shades)
-    else:
-        mesh = ax.pcolormesh(across, up, values, vmin=0.0, **shades)
-    if x is not None and len(x):
-        shown = x[:points]
-        ax.plot(shown[:, 0], shown[:, 1], ls="none", marker="o", ms=2.2, mfc="white", mec=BLACK)
-        ax.lines[-1].set(markeredgewidth=0.3, alpha=0.7)
-    _draw_regions(ax, across, up, values, regions)
-    ax.set(xlim=(left, right), ylim=(bottom, top), xlabel=columns[0], ylabel=columns[1])
-    bar = ax.figure.colorbar(mesh, ax=ax)
-    bar.set_label(
-        "log density (nats per unit area)" if scale == "log" else "density (per unit area)"
+        floor, top = log_peak - DECADES * np.log(10.0), log_peak
+        values = np.maximum(logs, floor)
+    return ax.pcolormesh(
+        across,
+        up,
+        values,
+        vmin=floor,
+        vmax=top,
+        cmap=DENSITY_MAP,
+        shading="gouraud",
+        rasterized=True,
     )
-    return ax
 
 
-def _draw_regions(ax, across, up, values, shares) -> None:
+def _draw_rows(ax, x, points: int, label: str) -> None:
+    """Draw the first rows as dots, and say what they are."""
+    if x is None or not len(x):
+        return
+    shown = x[:points]
+    count = f"{len(x):,}" if len(shown) == len(x) else f"{len(shown):,} of {len(x):,}"
+    (dots,) = ax.plot(shown[:, 0], shown[:, 1], ls="none", marker="o", ms=2.2, mfc="white")
+    dots.set(markeredgecolor=BLACK, markeredgewidth=0.3, alpha=0.7)
+    if label:
+        dots.set_label(f"{label} ({count} rows)")
+
+
+def _finish(ax, seen, columns: Sequence[str]) -> None:
+    """Set limits and labels, and explain what lies over the colors."""
+    across, up, _ = seen
+    ax.set(xlim=across[[0, -1]], ylim=up[[0, -1]], xlabel=columns[0], ylabel=columns[1])
+    if ax.get_legend_handles_labels()[1]:
+        # White dots with a dark rim, larger than in the picture, on the gray of low densities.
+        ax.legend(loc="best", fontsize=7, framealpha=0.9, facecolor="0.9", markerscale=2.0)
+
+
+def _draw_regions(ax, across, up, logs, shares) -> None:
     """Draw the borders of the regions of highest density that hold these shares."""
     from matplotlib.patheffects import withStroke
 
+    values = np.exp(logs)
     cell = (across[1] - across[0]) * (up[1] - up[0]) if len(across) > 1 else 0.0
     descending = np.sort(values.reshape(-1))[::-1]
     mass = np.cumsum(descending) * cell
@@ -133,8 +261,6 @@ def _draw_regions(ax, across, up, values, shares) -> None:
         drawn = ax.contour(across, up, values, [level], colors="white", linewidths=1.1)
         drawn.set(linestyle=style, path_effects=[withStroke(linewidth=2.0, foreground="0.25")])
         ax.plot([], [], color=GRAY, ls=style, lw=1.4, label=f"{100 * share:g} % region")
-    if ax.get_legend_handles_labels()[1]:
-        ax.legend(loc="best", fontsize=7, framealpha=0.9)
 
 
 def _log_prob_of(model: Any, context: np.ndarray | None) -> Callable[[np.ndarray], Any]:

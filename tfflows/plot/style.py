@@ -26,15 +26,16 @@ def cycle(count: int) -> tuple[list[str], list[str]]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Make a figure that no global registry keeps alive."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    """Make a figure of this size in inches, which a notebook shows as a value."""
+    from tfflows.plot.figures import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained", dpi=120)
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=(width, height), layout="constrained", dpi=120)
 
 
 def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
-    """Return the given axes, or those of a new figure of this size in inches."""
-    return new_figure(width, height).add_subplot() if ax is None else ax
+    """Return the given axes, or those of a new figure, which show themselves as it does."""
+    if ax is not None:
+        return ax
+    from tfflows.plot import figures
+
+    return new_figure(width, height).add_subplot(axes_class=figures.Axes)

@@ -12,6 +12,10 @@ from tfflows.plot.style import BLUE, ORANGE, new_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# Bins of a histogram: fewer hide its form, more show nothing but the luck of the draw.
+_FEWEST, _MOST = 5, 60
+_LIGHT = "#C8C8C8"
+
 
 def pairs(
     data: np.ndarray,
@@ -19,11 +23,14 @@ def pairs(
     columns: Sequence[str] | None = None,
     points: int = 1000,
     most: int = 8,
+    train: np.ndarray | None = None,
+    label: str = "data",
 ) -> Figure:
     """Plot data against samples: histograms on the diagonal, scatter plots below it.
 
     A scatter plot shows equally many rows of both, neither on top of the other, so that a good
-    fit is two clouds that cannot be told apart.
+    fit is two clouds that cannot be told apart. Where the data are few, the rows that the model was
+    fitted to, in light gray behind them, show what it has seen.
 
     Parameters
     ----------
@@ -37,6 +44,10 @@ def pairs(
         Most rows of each kind drawn as dots, chosen at random; histograms use all rows.
     most : int
         Most columns shown; of a wider table the first.
+    train : array_like, optional
+        Rows ``[k, columns]`` that the model was fitted to.
+    label : str
+        What the data are, for the legend, such as "test rows".
 
     Returns
     -------
@@ -58,18 +69,27 @@ def pairs(
     """
     data, samples, columns = as_tables(data, samples, columns)
     shown = min(data.shape[1], most)
-    figure = new_figure(2.0 * max(shown, 2) + 1.0, 2.0 * max(shown, 2))
+    figure = new_figure(2.0 * max(shown, 2) + 1.0, 2.0 * max(shown, 2) + 0.3)
     grid = figure.add_gridspec(shown, shown)
     dots, colors = _interleaved(data, samples, points)
-    limits = [limits_of(data[:, k], samples[:, k]) for k in range(shown)]
+    behind = data[:0]
+    if train is not None:
+        behind = as_tables(train, samples, columns)[0]
+        behind = behind[np.random.default_rng(0).permutation(len(behind))]
+    seen = np.concatenate([data, behind])
+    limits = [limits_of(seen[:, k], samples[:, k]) for k in range(shown)]
     for row in range(shown):
         for column in range(row + 1):
             ax = figure.add_subplot(grid[row, column])
             ax.set_xlim(limits[column])
             if row == column:
-                draw_histograms(ax, data[:, row], samples[:, row], limits[row])
+                column_of = data[:, row], samples[:, row], limits[row]
+                draw_histograms(ax, *column_of, behind[:, row], label)
             else:
                 ax.set_ylim(limits[row])
+                if len(behind):
+                    first = behind[: 2 * points]
+                    ax.scatter(first[:, column], first[:, row], s=4, color=_LIGHT, lw=0, zorder=0.5)
                 ax.scatter(dots[:, column], dots[:, row], s=4, c=colors, alpha=0.6, lw=0)
             ax.tick_params(labelsize=7, labelbottom=row == shown - 1)
             if row == shown - 1:
@@ -81,8 +101,13 @@ def pairs(
                 ax.tick_params(labelleft=column == 0)
             if column == 0:
                 ax.set_ylabel("share" if row == 0 else columns[row], fontsize=8)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="upper right", frameon=False)
+    figure.legend(
+        *figure.axes[0].get_legend_handles_labels(),
+        loc="outside upper right",
+        frameon=False,
+        ncols=3,
+        fontsize=8,
+    )
     if shown < data.shape[1]:
         figure.suptitle(f"first {shown} of {data.shape[1]} columns", fontsize=9)
     return figure
@@ -123,23 +148,30 @@ def limits_of(data: np.ndarray, samples: np.ndarray) -> tuple[float, float]:
     return float(low - margin), float(high + margin)
 
 
-def draw_histograms(ax, data: np.ndarray, samples: np.ndarray, limits: tuple[float, float]) -> None:
-    """Two histograms on common bins, each as shares of its own rows."""
-    bins = np.linspace(*limits, 41)
-    ax.hist(
-        data,
-        bins,
-        weights=np.full(len(data), 1.0 / len(data)),
-        color=BLUE,
-        alpha=0.45,
-        label="data",
-    )
-    ax.hist(
-        samples,
-        bins,
-        weights=np.full(len(samples), 1.0 / len(samples)),
-        color=ORANGE,
-        histtype="step",
-        lw=1.5,
-        label="samples",
-    )
+def draw_histograms(
+    ax,
+    data: np.ndarray,
+    samples: np.ndarray,
+    limits: tuple[float, float],
+    behind: Sequence[float] = (),
+    label: str = "data",
+) -> None:
+    """Two histograms on common bins, each as shares of its own rows, and one behind them."""
+    bins = np.linspace(*limits, _bins(data, limits) + 1)
+    for values, name, style in (
+        (np.asarray(behind), "training rows", {"color": _LIGHT}),
+        (data, label, {"color": BLUE, "alpha": 0.45}),
+        (samples, "samples", {"color": ORANGE, "histtype": "step", "lw": 1.5}),
+    ):
+        if len(values):
+            weights = np.full(len(values), 1.0 / len(values))
+            ax.hist(values, bins, weights=weights, label=f"{name} ({len(values):,})", **style)
+
+
+def _bins(data: np.ndarray, limits: tuple[float, float]) -> int:
+    """Return how many bins the rows can fill, by the rule of Freedman and Diaconis (1981)."""
+    low, high = np.quantile(data, [0.25, 0.75])
+    width = 2.0 * (high - low) / len(data) ** (1 / 3)
+    count = np.ceil((limits[1] - limits[0]) / width) if width > 0.0 else _MOST
+    # Of few rows the quartiles themselves are uncertain.
+    return int(max(_FEWEST, min(_MOST, 2.0 * len(data) ** 0.5, count)))
