@@ -6,11 +6,12 @@ imports TensorFlow when it runs.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Sequence
 
-from tfflows_cli.errors import CommandError
+from tfflows_cli.errors import CommandError, name_columns, one_line, warnings_as_lines
 from tfflows_cli.parser import build_parser
 
 __all__ = ["main"]
@@ -27,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 on success, 2 after an error (one line on stderr), 130 after an interrupt.
+        0 on success, 1 where a check fails, 2 after an error (one line on stderr), 130 after an
+        interrupt.
 
     Raises
     ------
@@ -37,18 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     # TensorFlow's own messages about the machine would bury the command's.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    name_columns(())
     try:
-        if arguments.command == "fit":
-            from tfflows_cli.fit import run
-        elif arguments.command == "sample":
-            from tfflows_cli.sample import run
-        elif arguments.command == "score":
-            from tfflows_cli.score import run
-        elif arguments.command == "export":
-            from tfflows_cli.export import run
-        else:
-            from tfflows_cli.info import run
-        run(arguments)
+        run = importlib.import_module(f"tfflows_cli.{arguments.command}").run
+        with warnings_as_lines():
+            code = run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader of our output has gone (`tfflows score ... | head`); nothing is wrong, but
@@ -56,9 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (CommandError, ValueError, OSError, FloatingPointError) as error:
-        print(f"tfflows: error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"tfflows: error: {one_line(error)}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("tfflows: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stopped:
+        # What was interrupted may say how to go on.
+        print(" ".join(("tfflows: interrupted", *map(str, stopped.args))), file=sys.stderr)
         return 130
-    return 0
+    return code or 0

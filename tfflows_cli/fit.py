@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tfflows_cli.errors import CommandError
+from tfflows_cli.errors import CommandError, name_columns
 from tfflows_cli.quiet import quiet_import
 from tfflows_cli.recipe import Recipe, check_model
 from tfflows_cli.schema import (
@@ -23,6 +23,7 @@ from tfflows_cli.schema import (
     is_fit_folder,
 )
 from tfflows_cli.source import Source, open_source
+from tfflows_cli.suspicions import warn_of_columns, warn_of_repeated_rows
 from tfflows_cli.version import version
 
 _PICTURES = ("history.png", "density.png", "pairs.png")
@@ -38,8 +39,13 @@ def run(arguments: Namespace) -> None:
         print(f"the fit in the folder {folder} is complete; there is nothing to go on with")
         return
     schema = Schema.of(source.table, _columns(arguments, source), arguments.context)
+    name_columns(schema.columns)
     check_resolution(source.table, schema)
     inputs = source.encode(schema)
+    if source.dataset is None:
+        warn_of_columns(source.table, schema)
+        if not arguments.noise:
+            warn_of_repeated_rows(source.name, inputs)
     if source.dataset is None and arguments.noise:
         rng = np.random.default_rng([arguments.seed, 1])
         for part, (x, context) in inputs.items():

@@ -28,8 +28,8 @@ the state of the training.
 
 _DATA = """\
 a data set by name (moons, circles, swiss_roll, blobs, 8gaussians, pinwheel, 2spirals,
-checkerboard, rings, iris, wine, digits) or a table: .csv, .tsv, .npy, .npz, and with the extra
-"tables" .parquet, .feather
+checkerboard, rings, iris, wine, digits) or a table: .csv, .tsv, .txt, .npy, .npz, and with
+the extra "tables" .xlsx, .parquet, .feather
 """
 
 
@@ -100,7 +100,8 @@ def _add_fit(commands) -> None:
         "integers) that become one-hot; A:number or A:category decides; the classes of a named "
         "data set are the column 'label'",
     )
-    data.add_argument("--key", help="array to read from an .npz file that holds several")
+    _add_reading(data)
+    data.add_argument("--dropna", action="store_true", help=f"{_DROPNA} (default: an error)")
     data.add_argument(
         "--test",
         metavar="FILE",
@@ -155,6 +156,28 @@ def _add_fit(commands) -> None:
     training.add_argument("-q", "--quiet", action="store_true", help="show no progress")
 
 
+_DROPNA = "drop the rows with missing cells in the columns of the model"
+
+
+def _add_reading(command) -> None:
+    """Add how tables are read."""
+    command.add_argument(
+        "--key",
+        metavar="NAME",
+        help="array of an .npz file, or sheet of an .xlsx file (default: the only one)",
+    )
+    command.add_argument(
+        "--encoding",
+        metavar="NAME",
+        help="encoding of a text file (default: UTF-8, or as it is found)",
+    )
+    command.add_argument(
+        "--decimal",
+        choices=(".", ","),
+        help="mark before the decimals in a text file (default: as it is found)",
+    )
+
+
 def _add_sample(commands) -> None:
     sample = commands.add_parser(
         "sample", help="draw rows from a fitted flow", description="Draw rows from a fitted flow."
@@ -174,6 +197,7 @@ def _add_sample(commands) -> None:
         help=".csv or .npy file (default: CSV on stdout)",
     )
     sample.add_argument("--seed", type=_seed, default=0, help="seed of the draws (default: 0)")
+    _add_reading(sample)
     context = sample.add_mutually_exclusive_group()
     context.add_argument(
         "--context",
@@ -201,7 +225,10 @@ def _add_score(commands) -> None:
         metavar="FILE",
         help=".csv or .npy file (default: CSV on stdout)",
     )
-    score.add_argument("--key", help="array to read from an .npz file that holds several")
+    _add_reading(score)
+    score.add_argument(
+        "--dropna", action="store_true", help="give rows with missing cells the score nan"
+    )
 
 
 _EXPORT = """\

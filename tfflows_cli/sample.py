@@ -11,7 +11,7 @@ import numpy as np
 from tfflows_cli.errors import CommandError
 from tfflows_cli.quiet import quiet_import
 from tfflows_cli.schema import Schema
-from tfflows_cli.tables import Table, check_output, read_table, write_table
+from tfflows_cli.tables import Table, check_output, open_table, write_table
 
 
 def run(arguments: Namespace) -> None:
@@ -49,7 +49,7 @@ def _contexts(arguments: Namespace, schema: Schema) -> Table | None:
             raise CommandError(f"{arguments.model} takes no context; leave --context out")
         return None
     if arguments.context_file:
-        return read_table(arguments.context_file)
+        return open_table(arguments, arguments.context_file)
     names = [column.name for column in schema.context]
     if not arguments.context:
         wanted = ",".join(f"{name}=..." for name in names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -91,40 +92,36 @@ class Schema:
         context : sequence of str
             Context columns, each ``name``, ``name:number`` or ``name:category``.
         """
-        chosen = []
-        for word in context:
-            name, _, kind = word.rpartition(":")
-            if kind not in ("number", "category") or not name:
-                name, kind = word, ""
-            table.column(name)
-            if kind == "category" or (not kind and table.looks_categorical(name)):
-                chosen.append(ContextColumn(name, _categories(table, name)))
-            else:
-                chosen.append(ContextColumn(name))
-        names = [column.name for column in chosen]
-        if len(set(names)) < len(names):
-            raise CommandError(f"a context column is given twice: {', '.join(names)}")
-        if columns is None:
-            columns = [name for name in table.columns if name not in names]
-        if both := [name for name in columns if name in names]:
-            raise CommandError(f"{both[0]!r} cannot be both a modeled column and context")
-        if not columns:
-            raise CommandError(f"{table.source}: every column is context; none is left to model")
-        for name in columns:
-            table.column(name)
+        columns, contexts = chosen_names(table, columns, context)
+        chosen = [
+            ContextColumn(name, _categories(table, name))
+            if kind == "category" or (not kind and table.looks_categorical(name))
+            else ContextColumn(name)
+            for name, kind in contexts.items()
+        ]
         return cls(tuple(columns), tuple(chosen), table.named)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all columns, those of the context last."""
+        return (*self.columns, *(column.name for column in self.context))
 
     def encode(self, table: Table) -> tuple[np.ndarray, np.ndarray | None]:
         """Return the events ``[rows, columns]`` and the context ``[rows, width]``, float32."""
+        check_complete(table, self.names_in(table))
         return self.encode_events(table), self.encode_context(table)
 
     def encode_events(self, table: Table) -> np.ndarray:
         """Return the modeled columns as float32 ``[rows, columns]``."""
-        names = self.columns
-        if not table.named and not self.context and len(table.columns) == len(names):
-            # Columns without names can only be meant by their order.
-            names = tuple(table.columns)
+        names = self.names_in(table)[: len(self.columns)]
         return np.stack([table.numbers(name) for name in names], axis=-1).astype(np.float32)
+
+    def names_in(self, table: Table) -> tuple[str, ...]:
+        """Return the names that the columns have in a table."""
+        if not table.named and not self.context and len(table.columns) == len(self.columns):
+            # Columns without names can only be meant by their order.
+            return tuple(table.columns)
+        return self.names
 
     def encode_context(self, table: Table) -> np.ndarray | None:
         """Return the context columns as float32 ``[rows, width]``, or None."""
@@ -159,6 +156,63 @@ class Schema:
             for column in content["context"]
         )
         return cls(tuple(content["columns"]), context, content["named"])
+
+
+def chosen_names(
+    table: Table, columns: Sequence[str] | None, context: Sequence[str]
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the columns to model and those to condition on, with their kinds where given.
+
+    The arguments are those of `Schema.of`.
+    """
+    kinds: dict[str, str] = {}
+    for word in context:
+        name, _, kind = word.rpartition(":")
+        if kind not in ("number", "category") or not name:
+            name, kind = word, ""
+        table.column(name)
+        if name in kinds:
+            raise CommandError(f"a context column is given twice: {name}")
+        kinds[name] = kind
+    if columns is None:
+        if table.unusable:
+            raise CommandError(
+                f"{table.source}: {'; '.join(table.unusable.values())}. Rename them in the table, "
+                "or choose others with --columns."
+            )
+        columns = [name for name in table.columns if name not in kinds]
+    if both := [name for name in columns if name in kinds]:
+        raise CommandError(f"{both[0]!r} cannot be both a modeled column and context")
+    if not columns:
+        raise CommandError(f"{table.source}: every column is context; none is left to model")
+    for name in columns:
+        table.column(name)
+    return tuple(columns), kinds
+
+
+def check_complete(table: Table, names: Sequence[str]) -> None:
+    """Refuse missing cells in the named columns, with their number in each."""
+    if counts := table.missing(names):
+        rows = int((~table.complete(names)).sum())
+        raise CommandError(
+            f"{table.source} has missing cells in {rows:,} of {table.rows:,} rows, by columns "
+            f"{counts}. Drop these rows with --dropna, impute them, or choose other columns."
+        )
+
+
+def drop_missing(table: Table, names: Sequence[str]) -> Table:
+    """Return the rows that have a value in each of the named columns, and say what was dropped."""
+    if not (counts := table.missing(names)):
+        return table
+    kept = table.complete(names)
+    if not kept.any():
+        raise CommandError(f"{table.source}: every row has a missing cell, by columns {counts}")
+    print(
+        f"dropped  {int((~kept).sum()):,} of {table.rows:,} rows of {table.source} with missing "
+        f"cells, by columns {counts}",
+        file=sys.stderr,
+    )
+    return table.select(kept)
 
 
 def check_resolution(table: Table, schema: Schema) -> None:

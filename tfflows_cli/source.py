@@ -11,8 +11,8 @@ import numpy as np
 
 from tfflows_cli.errors import CommandError
 from tfflows_cli.quiet import quiet_import
-from tfflows_cli.schema import Schema
-from tfflows_cli.tables import READABLE, Table, read_table
+from tfflows_cli.schema import Schema, check_complete, chosen_names, drop_missing
+from tfflows_cli.tables import READABLE, Table, open_table
 
 if TYPE_CHECKING:
     from tfflows.datasets import Dataset
@@ -115,8 +115,13 @@ def _from_table(arguments: Namespace) -> Source:
         raise CommandError("--rows is for named data sets; a table is read as a whole")
     if arguments.noise is not None and not arguments.noise >= 0.0:
         raise CommandError(f"--noise must be at least 0; got {arguments.noise}")
-    table = read_table(arguments.data, arguments.key)
-    separate = None if arguments.test is None else read_table(arguments.test, arguments.key)
+    table = open_table(arguments, arguments.data)
+    separate = None if arguments.test is None else open_table(arguments, arguments.test)
+    columns, context = chosen_names(table, arguments.columns, arguments.context)
+    if arguments.dropna:
+        table = drop_missing(table, (*columns, *context))
+        separate = None if separate is None else drop_missing(separate, (*columns, *context))
+    check_complete(table, (*columns, *context))
     shares = arguments.split or (_SPLIT if separate is None else _SPLIT_WITHOUT_TEST)
     expected = 3 if separate is None else 2
     if len(shares) != expected:
@@ -137,9 +142,9 @@ def _from_table(arguments: Namespace) -> Source:
 def _from_name(arguments: Namespace) -> Source:
     with quiet_import():
         from tfflows import datasets
-    for option, value in (("--key", arguments.key), ("--test", arguments.test)):
-        if value is not None:
-            raise CommandError(f"{option} is for tables; {arguments.data!r} is no file")
+    for option in ("key", "test", "encoding", "decimal", "dropna"):
+        if getattr(arguments, option):
+            raise CommandError(f"--{option} is for tables; {arguments.data!r} is no file")
     if arguments.split is not None and len(arguments.split) != 3:
         raise CommandError("--split takes three shares for a named data set")
     name = arguments.data

@@ -5,17 +5,28 @@ from __future__ import annotations
 import csv
 import difflib
 import sys
+from argparse import Namespace
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from tfflows_cli.errors import CommandError
+from tfflows_cli.cells import (
+    are_numbers,
+    as_numbers,
+    column_of,
+    has_decimal_commas,
+    is_missing,
+    missing_in,
+)
+from tfflows_cli.errors import CommandError, warn
+from tfflows_cli.text import read_text, rows_of
 
-_MISSING = ("", "na", "n/a", "nan", "null", "none", "?")
 _PANDAS = {".parquet": "read_parquet", ".feather": "read_feather"}
-READABLE = (".csv", ".tsv", ".txt", ".npy", ".npz", *_PANDAS)
+_EXCEL = (".xlsx", ".xlsm")
+_TEXT = (".csv", ".tsv", ".txt")
+READABLE = (*_TEXT, ".npy", ".npz", *_PANDAS, *_EXCEL)
 
 
 @dataclass(frozen=True)
@@ -27,14 +38,23 @@ class Table:
     source : str
         Where the table came from, for messages.
     columns : mapping
-        Arrays of numbers, or of text as read, ``[rows]`` each.
+        Arrays of numbers, NaN where a cell is missing, or of text as read, ``[rows]`` each.
     named : bool
         Whether the names were given; otherwise they are x0, x1, ... in order.
+    unusable : mapping
+        Names that mean no column, and why.
+    numbering : np.ndarray or None
+        Numbers of the rows in the source, from 1; None for all of them in order.
+    decimal : str
+        The mark before the decimals of numbers that are still text.
     """
 
     source: str
     columns: Mapping[str, np.ndarray]
     named: bool = True
+    unusable: Mapping[str, str] = field(default_factory=dict)
+    numbering: np.ndarray | None = None
+    decimal: str = "."
 
     @property
     def rows(self) -> int:
@@ -43,27 +63,34 @@ class Table:
 
     def column(self, name: str) -> np.ndarray:
         """Return a column as it was read; an unknown name is an error that lists the known."""
+        if name in self.unusable:
+            raise CommandError(f"{self.source}: {self.unusable[name]}. Rename it in the table.")
         if name not in self.columns:
             close = difflib.get_close_matches(name, self.columns, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise CommandError(
-                f"{self.source} has no column {name!r}.{hint} It has {_listing(self.columns)}."
+                f"{self.source} has no column {name!r}.{hint} "
+                f"It has {listing(map(repr, self.columns))}."
             )
         return self.columns[name]
+
+    def place(self, name: str, row: int) -> str:
+        """Say where the cell in a column and row, counted from 0, stands in the source."""
+        number = row + 1 if self.numbering is None else self.numbering[row]
+        return f"{self.source}, column {name!r}, row {number}"
 
     def numbers(self, name: str) -> np.ndarray:
         """Return a column as finite float64; a cell that is none is an error with its place."""
         column = self.column(name)
-        values = _as_numbers(column)
+        values = as_numbers(column)
         if values is not None and np.isfinite(values).all():
             return values
-        for row, cell in enumerate(column, start=1):
-            text = str(cell).strip()
-            place = f"{self.source}, column {name!r}, row {row}"
-            if text.lower() in _MISSING:
+        for row, cell in enumerate(column):
+            text, place = str(cell).strip(), self.place(name, row)
+            if is_missing(cell):
                 raise CommandError(f"{place}: the cell is missing. Drop the row or impute it.")
-            value = _as_numbers([cell])
-            if value is None:
+            value = column_of([cell], self.decimal)
+            if value.dtype.kind != "f":
                 raise CommandError(
                     f"{place}: {text!r} is not a number. Leave the column out with --columns, "
                     "or condition on it with --context."
@@ -75,56 +102,76 @@ class Table:
     def categories(self, name: str) -> np.ndarray:
         """Return a column as text, whole numbers without a decimal point."""
         column = self.column(name)
-        unique, inverse = np.unique(np.asarray(column).astype(str), return_inverse=True)
-        spelled = np.array([_spelled(text) for text in unique], dtype=object)
-        if missing := [text for text in unique if text.strip().lower() in _MISSING]:
-            row = 1 + int(np.argmax(np.isin(np.asarray(column).astype(str), missing)))
+        if (missing := missing_in(column)).any():
             raise CommandError(
-                f"{self.source}, column {name!r}, row {row}: the cell is missing. "
+                f"{self.place(name, int(np.argmax(missing)))}: the cell is missing. "
                 "Drop the row, or give the missing ones a category of their own."
             )
-        return spelled[inverse]
+        unique, inverse = np.unique(np.asarray(column).astype(str), return_inverse=True)
+        return np.array([_spelled(text) for text in unique], dtype=object)[inverse]
 
     def looks_categorical(self, name: str) -> bool:
         """Whether a column is text, or holds at most ten different whole numbers."""
-        values = _as_numbers(self.column(name))
+        values = as_numbers(self.column(name))
         if values is None:
             return True
+        values = values[~np.isnan(values)]
         whole = np.isfinite(values).all() and np.all(values == np.round(values))
         return bool(whole) and len(np.unique(values)) <= 10
+
+    def complete(self, names: Iterable[str]) -> np.ndarray:
+        """Return which rows have a value in each of the columns."""
+        kept = np.ones(self.rows, bool)
+        for name in names:
+            kept &= ~missing_in(self.column(name))
+        return kept
+
+    def missing(self, names: Iterable[str]) -> str:
+        """Count the missing cells of the columns that have any, in words; empty if none has."""
+        counts = {name: int(missing_in(self.column(name)).sum()) for name in names}
+        return listing([f"{name!r} ({count:,})" for name, count in counts.items() if count])
+
+    def select(self, rows: np.ndarray) -> Table:
+        """Return the table with some of its rows, which keep their numbers."""
+        numbering = np.arange(1, self.rows + 1) if self.numbering is None else self.numbering
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        return replace(self, columns=columns, numbering=numbering[rows])
 
 
 def _spelled(text: str) -> str:
     """One spelling for the same whole number: 1, 1.0 and 01 are one category."""
-    values = _as_numbers([text])
+    values = as_numbers([text])
     if values is not None and np.isfinite(values[0]) and values[0] == round(values[0]):
         return str(int(values[0]))
     return text.strip()
 
 
-def _as_numbers(column: Iterable) -> np.ndarray | None:
-    try:
-        return np.asarray(column, dtype=np.float64)
-    except (ValueError, TypeError):
-        return None
+def listing(words: Iterable, most: int = 12) -> str:
+    """List words, the first of many."""
+    words = list(words)
+    shown = ", ".join(map(str, words[:most]))
+    return shown + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
-def _listing(names: Iterable[str], most: int = 12) -> str:
-    names = list(names)
-    shown = ", ".join(repr(name) for name in names[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def read_table(path: str | Path, key: str | None = None) -> Table:
+def read_table(
+    path: str | Path,
+    key: str | None = None,
+    encoding: str | None = None,
+    decimal: str | None = None,
+) -> Table:
     """Read a table by the ending of its name.
 
     Parameters
     ----------
     path : str or Path
         CSV (a first row that is all numbers is data, not names), ``.npy`` with one or two axes
-        or named fields, ``.npz``, or what pandas reads.
+        or named fields, ``.npz``, a spreadsheet, or what pandas reads.
     key : str, optional
-        Array to take from an ``.npz`` file.
+        Array to take from an ``.npz`` file, or sheet of a spreadsheet.
+    encoding : str, optional
+        Encoding of a text file; UTF-8 or what it must be by default.
+    decimal : str, optional
+        ``"."`` or ``","``, the mark before the decimals in text; by default as it is found.
 
     Returns
     -------
@@ -141,52 +188,111 @@ def read_table(path: str | Path, key: str | None = None) -> Table:
     if not path.is_file():
         raise CommandError(f"there is no file {str(path)!r}")
     if kind not in READABLE:
-        raise CommandError(f"{path} is not a table that can be read: expected {_listing(READABLE)}")
-    if key is not None and kind != ".npz":
-        raise CommandError(f"--key chooses an array of an .npz file; {path} is not one")
+        hint = " Save it as .xlsx." if kind in (".xls", ".xlsb", ".ods") else ""
+        kinds = listing(map(repr, READABLE))
+        raise CommandError(f"{path} is not a table that can be read: expected {kinds}.{hint}")
+    if key is not None and kind not in (".npz", *_EXCEL):
+        raise CommandError(
+            f"--key chooses an array of an .npz file or a sheet of an .xlsx file; {path} is not one"
+        )
+    for option, value in (("--encoding", encoding), ("--decimal", decimal)):
+        if value is not None and kind not in _TEXT:
+            raise CommandError(f"{option} is for text files such as .csv; {path} is not one")
     if kind in (".npy", ".npz"):
         table = _read_numpy(path, key)
     elif kind in _PANDAS:
         table = _read_pandas(path, kind)
+    elif kind in _EXCEL:
+        table = _table_of(path, _read_excel(path, key), ".")
     else:
-        table = _read_csv(path, "\t" if kind == ".tsv" else None)
+        table = _read_csv(path, "\t" if kind == ".tsv" else None, encoding, decimal)
     if table.rows == 0:
         raise CommandError(f"{path} has no rows")
     return table
 
 
-def _read_csv(path: Path, delimiter: str | None) -> Table:
+def open_table(arguments: Namespace, path: str | Path) -> Table:
+    """Read a table as the options of a command say."""
+    return read_table(path, arguments.key, arguments.encoding, arguments.decimal)
+
+
+def _read_csv(
+    path: Path, delimiter: str | None, encoding: str | None, decimal: str | None
+) -> Table:
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            first = file.readline()
-            file.seek(0)
-            if delimiter is None:
-                delimiter = max(",;\t", key=first.count)
-            rows = [row for row in csv.reader(file, delimiter=delimiter) if row]
-    except (UnicodeDecodeError, csv.Error) as error:
+        rows, delimiter = rows_of(read_text(path, encoding), delimiter)
+    except csv.Error as error:
         raise CommandError(f"{path} is not a text table: {error}") from error
+    return _table_of(path, rows, decimal or ("." if delimiter == "," else None))
+
+
+def _table_of(path: Path, rows: list[list], decimal: str | None) -> Table:
+    """Return rows of cells, the names first where there are any, as a table."""
     if not rows:
         raise CommandError(f"{path} is empty")
-    header = [name.strip() for name in rows[0]]
-    named = _as_numbers(header) is None
+    named = not are_numbers(rows[0])
+    width = len(rows[0])
+    header = ["" if cell is None else str(cell).strip() for cell in rows[0]]
     if named:
         del rows[0]
     else:
-        header = [f"x{k}" for k in range(len(header))]
-    if not all(header) or len(set(header)) < len(header):
-        raise CommandError(f"{path}: column names must differ and not be empty; got {header}")
+        header = [f"x{k}" for k in range(width)]
     for number, row in enumerate(rows, start=1):
-        if len(row) != len(header):
+        if len(row) != width:
             raise CommandError(
-                f"{path}, row {number}: expected {len(header)} cells, as in the first row; "
-                f"got {len(row)}"
+                f"{path}, row {number}: expected {width} cells, as in the first row; got {len(row)}"
             )
-    columns = {}
-    for k, name in enumerate(header):
-        cells = [row[k] for row in rows]
-        values = _as_numbers(cells)
-        columns[name] = np.array(cells, dtype=object) if values is None else values
-    return Table(str(path), columns, named)
+    cells = list(zip(*rows, strict=True)) if rows else [()] * width
+    if decimal is None:
+        decimal = "," if has_decimal_commas(cells) else "."
+        if decimal == ",":
+            warn(f"{path}: numbers were read with decimal commas; --decimal . reads points")
+    columns: dict[str, np.ndarray] = {}
+    unusable: dict[str, str] = {}
+    for k, (name, column) in enumerate(zip(header, cells, strict=True)):
+        if not name and ((k == 0 and width > 1) or all(map(is_missing, column))):
+            if not all(map(is_missing, column)):
+                warn(f"{path}: the first column has no name and is left out as the rows' index")
+        elif not name:
+            unusable[name] = f"column names must not be empty, and that of column {k + 1} is"
+        elif header.count(name) > 1:
+            unusable[name] = f"column names must differ, and {name!r} stands there twice"
+        else:
+            columns[name] = column_of(column, decimal)
+    if not columns:
+        raise CommandError(f"{path}: {listing(unusable.values()) or 'no column has a name'}")
+    return Table(str(path), columns, named, unusable, decimal=decimal)
+
+
+def _read_excel(path: Path, key: str | None) -> list[list]:
+    """Return the rows of a sheet as they stand in its cells."""
+    try:
+        import openpyxl
+
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except ImportError as error:
+        raise CommandError(
+            f"reading .xlsx needs openpyxl: pip install 'tfflows[tables]' ({error})"
+        ) from error
+    except Exception as error:  # whatever a broken archive makes the reader stumble over
+        raise CommandError(f"{path} cannot be read: {error}") from error
+    sheets = {}
+    for sheet in book.worksheets:
+        if key in (None, sheet.title):
+            rows = [
+                row for row in sheet.iter_rows(values_only=True) if not all(map(is_missing, row))
+            ]
+            # Formats, too, make cells: rows and columns beyond the table are empty.
+            width = 1 + max(
+                (k for row in rows for k, cell in enumerate(row) if cell is not None), default=0
+            )
+            padded = [[*row, *[None] * width][:width] for row in rows]
+            sheets.update({sheet.title: padded} if rows or key else {})
+    titles = [sheet.title for sheet in book.worksheets]
+    book.close()
+    if key is None and not sheets:
+        raise CommandError(f"{path} is empty")
+    return sheets[_key_of(path, titles if key else list(sheets), key, "sheet")]
 
 
 def _read_numpy(path: Path, key: str | None) -> Table:
@@ -215,13 +321,15 @@ def _read_numpy(path: Path, key: str | None) -> Table:
     return Table(str(path), columns, named=False)
 
 
-def _key_of(path: Path, keys: Sequence[str], key: str | None) -> str:
+def _key_of(path: Path, keys: Sequence[str], key: str | None, what: str = "array") -> str:
     if key is None and len(keys) == 1:
         return keys[0]
     if key is None:
-        raise CommandError(f"{path} holds several arrays: choose with --key from {_listing(keys)}")
+        raise CommandError(
+            f"{path} holds several {what}s: choose with --key from {listing(map(repr, keys))}"
+        )
     if key not in keys:
-        raise CommandError(f"{path} has no array {key!r}; it has {_listing(keys)}")
+        raise CommandError(f"{path} has no {what} {key!r}; it has {listing(map(repr, keys))}")
     return key
 
 
@@ -236,6 +344,8 @@ def _read_pandas(path: Path, kind: str) -> Table:
         ) from error
     except Exception as error:  # each reader behind pandas has errors of its own
         raise CommandError(f"{path} cannot be read: {error}") from error
+    if any(name is not None for name in frame.index.names):
+        frame = frame.reset_index()
     columns = {}
     for name in frame.columns:
         column = frame[name]
@@ -266,7 +376,7 @@ def write_table(out: str, columns: Mapping[str, Sequence | np.ndarray]) -> None:
     if out.endswith(".npy"):
         numbers = []
         for column in columns.values():
-            values = _as_numbers(column)
+            values = as_numbers(column)
             if values is None:
                 raise CommandError(f"{out}: text cannot be written as .npy; write .csv")
             numbers.append(values)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tfflows_cli.errors import CommandError
+from tfflows_cli.schema import ContextColumn, Schema, chosen_names, drop_missing
 from tfflows_cli.tables import Table, check_output, read_table, write_table
 
 
@@ -65,7 +66,6 @@ def test_npz_key(tmp_path):
         ("t.csv", "a,b\n", "has no rows"),
         ("t.csv", "a,b\n1,2\n1\n", "row 2: expected 2 cells, as in the first row; got 1"),
         ("t.csv", "a,a\n1,2\n", "column names must differ"),
-        ("t.csv", "a,\n1,2\n", "not be empty"),
         ("t.csv", b"a,b\n\xff\xfe,1\n", "is not a text table"),
         ("t.doc", "a", "is not a table that can be read: expected '.csv'"),
         ("t.npy", "junk", "cannot be read"),
@@ -75,6 +75,128 @@ def test_npz_key(tmp_path):
 def test_malformed_files(tmp_path, name, content, message):
     with pytest.raises(CommandError, match=message):
         read_table(_write(tmp_path, content, name))
+
+
+def test_names_that_mean_no_column_matter_where_they_are_asked_for(tmp_path):
+    table = read_table(_write(tmp_path, "a,,b,b,c\n1,2,3,4,5\n"))
+    assert list(table.columns) == ["a", "c"]
+    assert chosen_names(table, ("c", "a"), ()) == (("c", "a"), {})
+    for columns, context, message in (
+        (None, (), "not be empty, and that of column 2 is.*'b' stands there twice.*--columns"),
+        (("b",), (), "'b' stands there twice"),
+        (("a",), ("b",), "'b' stands there twice"),
+    ):
+        with pytest.raises(CommandError, match=message):
+            chosen_names(table, columns, context)
+    with pytest.raises(CommandError, match="not be empty"):
+        chosen_names(read_table(_write(tmp_path, "a,\n1,2\n")), None, ())
+    # A delimiter at the end of each line makes a column of nothing.
+    assert list(read_table(_write(tmp_path, "a,b,\n1,2,\n3,4,\n")).columns) == ["a", "b"]
+
+
+def test_the_index_that_pandas_writes_is_left_out(tmp_path, capsys):
+    table = read_table(_write(tmp_path, ",a,b\n0,1.5,2\n1,3.5,4\n"))
+    assert list(table.columns) == ["a", "b"]
+    assert "the first column has no name and is left out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_decimal_commas_are_found_or_said(tmp_path, separator, capsys):
+    text = "a;b;day\n1,5;2;1,2,3\n-3,25e2;4;x\n;5;y\n".replace(";", separator)
+    table = read_table(_write(tmp_path, text))
+    np.testing.assert_array_equal(table.columns["a"], [1.5, -325.0, np.nan])
+    np.testing.assert_array_equal(table.numbers("b"), [2, 4, 5])
+    assert list(table.columns["day"]) == ["1,2,3", "x", "y"]
+    assert "decimal commas" in capsys.readouterr().err
+    assert read_table(_write(tmp_path, text), decimal=".").columns["a"].dtype == object
+
+
+def test_decimal_commas_without_names_and_with_thousands(tmp_path, capsys):
+    table = read_table(_write(tmp_path, "1,5;2,5\n3,5;4,5\n"))
+    assert not table.named
+    np.testing.assert_array_equal(table.numbers("x1"), [2.5, 4.5])
+    capsys.readouterr()
+    # Points elsewhere, or three digits after each comma: the commas may stand between thousands.
+    for text in ("a;b\n1,5;2.5\n", "a;b\n1,234;2\n12,345;3\n"):
+        assert read_table(_write(tmp_path, text)).columns["a"].dtype == object
+    assert capsys.readouterr().err == ""
+    said = read_table(_write(tmp_path, "a;b\n1.234,5;1.5\n12.345.678;2,5\n"), decimal=",")
+    np.testing.assert_array_equal(said.numbers("a"), [1234.5, 12345678.0])
+    with pytest.raises(CommandError, match=r"column 'b', row 1: '1\.5' is not a number"):
+        said.numbers("b")
+    quoted = read_table(_write(tmp_path, 'a,b\n"1,5",2\n'), decimal=",")
+    assert quoted.numbers("a")[0] == 1.5
+
+
+@pytest.mark.parametrize(
+    ("encoding", "told"), [("latin-1", None), ("utf-16", None), ("cp1250", "cp1250")]
+)
+def test_encodings_are_found_or_named(tmp_path, encoding, told, capsys):
+    text = "größe,art\n1,Bär\n2,Müll\n"
+    table = read_table(_write(tmp_path, text.encode(encoding)), encoding=told)
+    assert list(table.columns) == ["größe", "art"]
+    assert list(table.categories("art")) == ["Bär", "Müll"]
+    assert ("was read as cp1252" in capsys.readouterr().err) == (encoding == "latin-1")
+
+
+def test_encodings_that_do_not_fit(tmp_path):
+    path = _write(tmp_path, "größe\n1\n".encode("latin-1"))
+    with pytest.raises(CommandError, match=r"not a text table.*--encoding"):
+        read_table(path, encoding="utf-8")
+    with pytest.raises(CommandError, match="unknown encoding: klingon"):
+        read_table(path, encoding="klingon")
+    np.save(tmp_path / "a.npy", np.zeros((2, 2)))
+    with pytest.raises(CommandError, match="--encoding is for text files"):
+        read_table(tmp_path / "a.npy", encoding="latin-1")
+
+
+def test_white_space_and_the_first_line_of_spreadsheets(tmp_path):
+    np.savetxt(tmp_path / "a.txt", [[1.5, 2.0], [3.0, 4.0]])
+    np.testing.assert_array_equal(read_table(tmp_path / "a.txt").numbers("x1"), [2.0, 4.0])
+    single = read_table(_write(tmp_path, "body mass\n70\n80\n"))
+    np.testing.assert_array_equal(single.numbers("body mass"), [70, 80])
+    told = read_table(_write(tmp_path, "sep=;\na;b,c\n1;2\n"))
+    assert list(told.columns) == ["a", "b,c"]
+
+
+def test_missing_cells_are_counted_by_column_or_dropped(tmp_path, capsys):
+    table = read_table(_write(tmp_path, "a,b,kind\n1,2,u\n3,NA,v\n5,,\n7,8,u\n"))
+    assert table.missing(["a", "b", "kind"]) == "'b' (2), 'kind' (1)"
+    with pytest.raises(CommandError, match=r"in 2 of 4 rows, by columns 'b' \(2\), 'kind' \(1\)"):
+        Schema(("a", "b"), (ContextColumn("kind", ("u", "v")),)).encode(table)
+    kept = drop_missing(table, ["b", "kind"])
+    np.testing.assert_array_equal(kept.numbers("a"), [1, 7])
+    assert "2 of 4 rows" in capsys.readouterr().err
+    bad = drop_missing(read_table(_write(tmp_path, "a,b\n,1\n2,x\n")), ["a"])
+    with pytest.raises(CommandError, match="column 'b', row 2: 'x' is not a number"):
+        bad.numbers("b")
+
+
+def test_excel_sheets(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.title = "people"
+    for row in ([None, "age", "kind"], [0, 40, "ant"], [1, None, "bee"], [2, 2.5, "ant"]):
+        book.active.append(row)
+    # A cell that has a format and no value.
+    book.active.cell(9, 7).font = openpyxl.styles.Font(bold=True)
+    book.create_sheet("empty")
+    book.save(tmp_path / "t.xlsx")
+    table = read_table(tmp_path / "t.xlsx")
+    assert list(table.columns) == ["age", "kind"]
+    np.testing.assert_array_equal(table.columns["age"], [40, np.nan, 2.5])
+    assert list(table.categories("kind")) == ["ant", "bee", "ant"]
+    book.create_sheet("other").append([1.5, 2.5])
+    book.save(tmp_path / "t.xlsx")
+    np.testing.assert_array_equal(read_table(tmp_path / "t.xlsx", "other").numbers("x1"), [2.5])
+    with pytest.raises(CommandError, match="several sheets: choose with --key from 'people', 'o"):
+        read_table(tmp_path / "t.xlsx")
+    with pytest.raises(CommandError, match="has no sheet 'x'; it has 'people', 'empty', 'other'"):
+        read_table(tmp_path / "t.xlsx", "x")
+    with pytest.raises(CommandError, match="cannot be read"):
+        read_table(_write(tmp_path, "junk", "u.xlsx"))
+    with pytest.raises(CommandError, match=r"Save it as \.xlsx"):
+        read_table(_write(tmp_path, "junk", "u.xls"))
 
 
 def test_missing_file_key_of_a_csv_and_unfit_arrays(tmp_path):
