@@ -15,6 +15,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfflows import bijectors, conditioners, flows, layers, models, univariates
+from tfflows.bijectors.columnwise import MAPS
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 
@@ -404,6 +405,15 @@ FLOWS: dict[str, Example] = {
         jacobian="diagonal",
         starts_as_identity=True,
     ),
+    "columnwise": one(
+        lambda d: layers.Columnwise(MAPS, lower=-1.0, upper=4.0, learned=True, dtype=d),
+        (5,),
+        covers=("layers.Columnwise",),
+        context="never",
+        jacobian="diagonal",
+        draw=inside_the_sigmoid,
+        bounded=True,
+    ),
     "correlation": one(
         lambda d: layers.Correlation(dtype=d, **context_arguments()),
         covers=("layers.Correlation",),
@@ -679,6 +689,22 @@ BIJECTORS: dict[str, Example] = {
         context="never",
     ),
     "Coupling": Example(coupling_bijector, covers=("bijectors.Coupling",)),
+    "Columnwise": Example(
+        lambda dtype, context: bijectors.Columnwise(
+            MAPS,
+            (5,),
+            -1.0,
+            4.0,
+            location=tf.zeros([5], dtype),
+            log_scale=tf.fill([5], tf.constant(0.3, dtype)),
+        ),
+        (5,),
+        covers=("bijectors.Columnwise",),
+        context="never",
+        jacobian="diagonal",
+        draw=inside_the_sigmoid,
+        bounded=True,
+    ),
     "InRange": Example(
         lambda dtype, context: bijectors.InRange(
             tfb.Sigmoid(*np.asarray([-1.0, 4.0], dtype)), 0.0, (3,)

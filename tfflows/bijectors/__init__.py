@@ -5,6 +5,7 @@ from tfflows.bijectors.base import Bijector, forward_and_log_det, inverse_and_lo
 from tfflows.bijectors.bernstein import Bernstein
 from tfflows.bijectors.block_autoregressive import BlockAutoregressive
 from tfflows.bijectors.circular_shift import CircularShift
+from tfflows.bijectors.columnwise import Columnwise
 from tfflows.bijectors.coupling import Coupling
 from tfflows.bijectors.cubic_spline import CubicSpline
 from tfflows.bijectors.deep_dense_sigmoidal import DeepDenseSigmoidal
@@ -33,6 +34,7 @@ __all__ = [
     "Bijector",
     "BlockAutoregressive",
     "CircularShift",
+    "Columnwise",
     "Coupling",
     "CubicSpline",
     "DeepDenseSigmoidal",

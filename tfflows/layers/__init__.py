@@ -2,6 +2,7 @@
 
 from tfflows.layers.base import BijectorLayer
 from tfflows.layers.block_autoregressive import BlockAutoregressive
+from tfflows.layers.columnwise import Columnwise
 from tfflows.layers.correlation import Correlation
 from tfflows.layers.coupling import Coupling
 from tfflows.layers.dequantize import Dequantize
@@ -20,6 +21,7 @@ __all__ = [
     "ActNorm",
     "BijectorLayer",
     "BlockAutoregressive",
+    "Columnwise",
     "Correlation",
     "Coupling",
     "Dequantize",

@@ -13,7 +13,7 @@ from tfflows.layers.raw_parameters import RawParameters
 __all__ = ["ActNorm", "Standardize", "standardize_of_context"]
 
 
-class _FromData(BijectorLayer):
+class FromData(BijectorLayer):
     """What the layers that see data share: whether they have, as a weight, so that it is saved."""
 
     def build(self, event_shape, context_shape=None):
@@ -34,7 +34,7 @@ class _FromData(BijectorLayer):
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
-class Standardize(_FromData):
+class Standardize(FromData):
     r"""Shift and scale each coordinate to mean 0 and standard deviation 1, fixed after `adapt`.
 
     .. math:: z = \frac{x - \mu}{\sigma}, \qquad
@@ -124,7 +124,7 @@ class Standardize(_FromData):
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
-class ActNorm(_FromData):
+class ActNorm(FromData):
     r"""A learned shift and scale of each coordinate that starts as a standardization of the data.
 
     .. math:: z = (x - b)\, e^{-s}, \qquad
