@@ -55,6 +55,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt as stopped:
         # What was interrupted may say how to go on.
-        print(" ".join(("tfflows: interrupted", *map(str, stopped.args))), file=sys.stderr)
+        print(": ".join(("tfflows: interrupted", *map(str, stopped.args))), file=sys.stderr)
         return 130
     return code or 0

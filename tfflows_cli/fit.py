@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from tfflows_cli.errors import CommandError, name_columns
 from tfflows_cli.quiet import quiet_import
-from tfflows_cli.recipe import Recipe, check_model
+from tfflows_cli.recipe import Recipe
 from tfflows_cli.schema import (
     METRICS_FILE,
     MODEL_FILE,
@@ -32,7 +28,6 @@ _PARTS = ("train", "val", "test")
 
 def run(arguments: Namespace) -> None:
     """Fit a flow, or go on with a fit, and write its folder."""
-    check_model(arguments)
     source = open_source(arguments)
     folder = _output_folder(arguments, source.name)
     if arguments.resume and _is_complete(folder):
@@ -41,24 +36,26 @@ def run(arguments: Namespace) -> None:
     schema = Schema.of(source.table, _columns(arguments, source), arguments.context)
     name_columns(schema.columns)
     check_resolution(source.table, schema)
-    inputs = source.encode(schema)
-    if source.dataset is None:
+    named = source.dataset is not None
+    inputs = source.encode(schema, dequantized=bool(arguments.noise) and not named)
+    if not named:
         warn_of_columns(source.table, schema)
         if not arguments.noise:
             warn_of_repeated_rows(source.name, inputs)
-    if source.dataset is None and arguments.noise:
-        rng = np.random.default_rng([arguments.seed, 1])
-        for part, (x, context) in inputs.items():
-            inputs[part] = (x + arguments.noise * rng.random(x.shape, dtype=np.float32), context)
     recipe = Recipe.of(arguments, rows=len(inputs["train"][0]))
-    folder.mkdir(parents=True, exist_ok=True)
 
     # TensorFlow is imported here, so that a mistake in the table or the options shows at once.
     with quiet_import():
+        from tfflows_cli import verdict
+        from tfflows_cli.first import First, describe_maps
+        from tfflows_cli.pictures import draws_like
         from tfflows_cli.training import build_flow, mean_nll, train
 
-    flow = build_flow(arguments, len(schema.columns), schema.context_width)
-    _announce(arguments, source, schema, inputs, flow)
+    first = First.of(arguments, schema, inputs, named)
+    schema = schema.bounded_by(first.bounds)
+    flow = build_flow(arguments, len(schema.columns), schema.context_width, first.layers())
+    folder.mkdir(parents=True, exist_ok=True)
+    _announce(arguments, source, schema, inputs, flow, describe_maps(schema.columns, first.maps))
     started = time.perf_counter()
     history, best = train(
         flow, recipe, inputs["train"], inputs["val"], arguments.quiet, folder, arguments.resume
@@ -66,15 +63,34 @@ def run(arguments: Namespace) -> None:
     seconds = time.perf_counter() - started
 
     nll = {part: mean_nll(flow, *inputs[part]) for part in _PARTS}
+    simple = verdict.baselines(inputs, first, arguments.seed)
     truth = _truth(source, schema)
-    _report(nll, truth)
+    _report(nll, simple, truth)
+    verdict.warn_below(nll, simple, len(inputs["train"][0]))
     schema.write(folder)
     flow.save(folder / MODEL_FILE)
+    drawn = draws_like(flow, inputs["test"], schema)
+    if not named:
+        verdict.propose_bounds(schema, first, inputs, drawn)
+    checked = None
+    if arguments.check:
+        report = flow.check(
+            inputs["test"][0],
+            context=inputs["test"][1],
+            train=inputs["train"],
+            seed=arguments.seed,
+            rows=verdict.CHECKED_ROWS,
+        )
+        verdict.show_failed(report)
+        checked = verdict.record(report)
     metrics = {
         "nll_nats": nll,
+        "baselines_nll_nats": simple,
         **truth,
         "rows": {part: len(inputs[part][0]) for part in _PARTS},
         "columns": list(schema.columns),
+        "maps": list(first.maps),
+        "steps": first.steps.tolist(),
         "context": [column.name for column in schema.context],
         "flow": arguments.flow,
         "weights": flow.count_params(),
@@ -84,10 +100,11 @@ def run(arguments: Namespace) -> None:
         "training": recipe.as_dict(),
         "seed": arguments.seed,
         "tfflows": version(),
+        "check": checked,
         "history": history,
     }
     (folder / METRICS_FILE).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-    pictures = _draw(flow, folder, schema, inputs["test"], history, truth["entropy_nats"])
+    pictures = _draw(flow, folder, schema, inputs, drawn, history, truth["entropy_nats"])
     (folder / RESUME_FILE).unlink(missing_ok=True)
     files = ", ".join((MODEL_FILE, "schema.json", METRICS_FILE, *pictures))
     print(f"wrote {files} to the folder {folder}")
@@ -111,6 +128,11 @@ def _output_folder(arguments: Namespace, name: str) -> Path:
             f"{folder} holds other files and was not written by tfflows fit; "
             "choose another folder with --out"
         )
+    if ours and not (arguments.resume or arguments.force):
+        held, hint = "a fit", "replace it with --force"
+        if not _is_complete(folder):
+            held, hint = "an interrupted fit", "go on with it by --resume, or " + hint
+        raise CommandError(f"{folder} holds {held}: {hint}, or choose another folder with --out")
     return folder
 
 
@@ -138,17 +160,25 @@ def _truth(source: Source, schema: Schema) -> dict[str, float | None]:
     }
 
 
-def _announce(arguments, source, schema, inputs, flow) -> None:
+def _announce(arguments, source, schema, inputs, flow, maps: str) -> None:
     rows = " + ".join(f"{len(inputs[part][0])}" for part in _PARTS)
     shown = ", ".join(schema.columns[:6]) + (", ..." if len(schema.columns) > 6 else "")
     print(f"data     {source.name}: {rows} rows (train + val + test), columns {shown}")
     if schema.context:
         print("context  " + "; ".join(column.describe() for column in schema.context))
+    if maps:
+        print(f"maps     {maps}")
     print(f"model    {arguments.flow}, {flow.count_params():,} weights", flush=True)
 
 
-def _report(nll: dict[str, float], truth: dict[str, float | None]) -> None:
-    print("NLL      " + ", ".join(f"{part} {nll[part]:.4f}" for part in _PARTS) + " nats per row")
+def _report(
+    nll: dict[str, float],
+    simple: dict[str, dict[str, float]],
+    truth: dict[str, float | None],
+) -> None:
+    for name, values in {"NLL": nll, **simple}.items():
+        shown = ", ".join(f"{part} {values[part]:.4f}" for part in _PARTS)
+        print(f"{name:<9}{shown} nats per row" if name == "NLL" else f"  {name:<12}{shown}")
     if truth["entropy_nats"] is not None:
         print(
             f"entropy  {truth['entropy_nats']:.4f} nats: no model can do better on average "
@@ -156,26 +186,19 @@ def _report(nll: dict[str, float], truth: dict[str, float | None]) -> None:
         )
 
 
-def _draw(flow, folder: Path, schema: Schema, test, history, entropy) -> list[str]:
+def _draw(flow, folder: Path, schema: Schema, inputs, drawn, history, entropy) -> list[str]:
     """Draw the pictures and return their names."""
     from tfflows import plot
+    from tfflows_cli.pictures import figure, save
 
-    x, context = test
+    x, context = inputs["test"]
     for name in _PICTURES:
         (folder / name).unlink(missing_ok=True)
-    # Of whole figures: matplotlib's hints allow for axes in a part of one, which cannot be saved.
-    ax: Any = plot.history(history, entropy=entropy)
-    ax.figure.savefig(folder / "history.png")
-    if len(schema.columns) == 2 and context is None:
-        ax = plot.density(flow, x=x, columns=schema.columns)
-        ax.figure.savefig(folder / "density.png")
-        return ["history.png", "density.png"]
-    if context is None:
-        samples = np.asarray(flow.sample(len(x), seed=0))
-    else:
-        samples = np.asarray(flow.sample(1, context=context, seed=0))[0]
-    finite = samples[np.isfinite(samples).all(axis=-1)]
-    if len(finite) < len(samples):
-        print(f"{len(samples) - len(finite)} samples are not finite and not drawn", file=sys.stderr)
-    plot.pairs(x, finite, schema.columns).savefig(folder / "pairs.png")
-    return ["history.png", "pairs.png"]
+    made = {"history.png": plot.history(history, entropy=entropy).figure}
+    if len(schema.columns) == 2 and context is None and not flow.dequantizes:
+        made["density.png"] = figure("density", flow, schema, inputs["test"])
+    elif len(drawn):
+        made["pairs.png"] = plot.pairs(x, drawn, schema.columns)
+    for name, picture in made.items():
+        save(picture, folder / name)
+    return list(made)

@@ -29,7 +29,7 @@ def run(arguments: Namespace) -> None:
         *_about_file(file, label),
         *_about_model(model),
         *_about_training(model, label),
-        *_about_fit(file.parent),
+        *_about_fit(file.parent, model),
     ]:
         print(f"{name:<9}{text}")
 
@@ -90,11 +90,28 @@ def _about_training(model, label: dict | None):
     yield "training", ", ".join(parts)
 
 
-def _about_fit(folder: Path):
+def _about_fit(folder: Path, model):
     if not is_fit_folder(folder):
         return
     schema = Schema.read(folder)
     yield "columns", ", ".join(schema.columns)
+    for layer in getattr(model, "bijector_layers", ())[:2]:
+        maps = getattr(layer, "maps", None)
+        if maps is not None:
+            kinds = zip(schema.columns, maps, strict=True)
+            yield "maps", ", ".join(f"{name} {kind}" for name, kind in kinds if kind != "identity")
+        step = getattr(layer, "step", None)
+        if step is not None:
+            steps = zip(schema.columns, step, strict=True)
+            yield "grid", ", ".join(f"{name} {width:g}" for name, width in steps if width)
+    if schema.bounds:
+        yield (
+            "bounds",
+            ", ".join(
+                f"{name} from {low:g}" + ("" if high is None else f" to {high:g}")
+                for name, (low, high) in schema.bounds.items()
+            ),
+        )
     if schema.context:
         yield "context", "; ".join(column.describe() for column in schema.context)
     try:
@@ -102,7 +119,11 @@ def _about_fit(folder: Path):
         nll = metrics["nll_nats"]
     except (OSError, ValueError, KeyError):
         return
-    yield "NLL", ", ".join(f"{part} {value:.4f}" for part, value in nll.items()) + " nats per row"
+    for name, values in {"NLL": nll, **metrics.get("baselines_nll_nats", {})}.items():
+        shown = ", ".join(f"{part} {value:.4f}" for part, value in values.items())
+        yield ("NLL", f"{shown} nats per row") if name == "NLL" else ("", f"{name} {shown}")
+    if checked := metrics.get("check"):
+        yield "check", ", ".join(checked["failed"]) + " failed" if checked["failed"] else "good"
 
 
 def _shape(model, name: str) -> str:

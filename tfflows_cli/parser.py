@@ -5,7 +5,27 @@ from __future__ import annotations
 import argparse
 
 FORMATS = ("tf_saved_model",)
-FLOWS = ("nsf", "coupling-nsf", "maf", "iaf", "realnvp", "nice")
+# The prebuilt flows: their names in Python without capitals, hyphens for people.
+FLOWS = (
+    "nsf",
+    "coupling-nsf",
+    "linear-rational-nsf",
+    "circular-nsf",
+    "maf",
+    "iaf",
+    "realnvp",
+    "nice",
+    "flow-plus-plus",
+    "bpf",
+    "naf",
+    "sospf",
+    "unaf",
+    "bnaf",
+    "gf",
+    "sinh-arcsinh-normal",
+)
+MAPS = ("identity", "log", "softplus", "arcsinh")
+KINDS = ("density", "pairs", "marginals", "latent", "calibration", "history")
 
 _EXAMPLES = """\
 examples:
@@ -13,6 +33,8 @@ examples:
   tfflows fit table.csv --columns height,weight --context sex,age --out people
   tfflows sample people -n 1000 --context "sex=f,age=40" -o drawn.csv
   tfflows score people new.csv -o scores.csv
+  tfflows check people held_out.csv --train table.csv
+  tfflows plot people new.csv --kind pairs -o pairs.png
   tfflows fit table.csv --out people --resume
   tfflows export people --format tf_saved_model
   tfflows info people
@@ -22,8 +44,9 @@ _FIT = """\
 Fit a normalizing flow by maximum likelihood, stop early on the validation rows and keep the
 best weights. All log-likelihoods are in nats per row, in the units of the data. Writes to the
 output folder: model.keras, schema.json (columns and categories), metrics.json, history.png, and
-density.png (two columns without context) or pairs.png. While it trains, resume.ckpt there holds
-the state of the training.
+density.png (two columns without context) or pairs.png. Beside the NLL stand those of a Gaussian
+and of independent columns, and the flow is checked on the test rows. While it trains, resume.ckpt
+in the folder holds the state of the training.
 """
 
 _DATA = """\
@@ -66,6 +89,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_fit(commands)
     _add_sample(commands)
     _add_score(commands)
+    _add_check(commands)
+    _add_plot(commands)
     _add_export(commands)
     _add_info(commands)
     return parser
@@ -78,10 +103,19 @@ def _add_fit(commands) -> None:
         "-o", "--out", metavar="DIR", help="output folder (default: DATA-FLOW in this folder)"
     )
     fit.add_argument(
+        "--force", action="store_true", help="replace the fit that the folder holds (default: ask)"
+    )
+    fit.add_argument(
         "--resume",
         action="store_true",
         help="go on with a fit into this folder that was interrupted, to the same weights; "
         "where there is none, begin",
+    )
+    fit.add_argument(
+        "--no-check",
+        dest="check",
+        action="store_false",
+        help="skip the check after the fit (default: check, and print the lines that fail)",
     )
 
     data = fit.add_argument_group("data")
@@ -98,14 +132,15 @@ def _add_fit(commands) -> None:
         default=(),
         help="columns to condition on: numbers, or categories (text, or at most 10 different "
         "integers) that become one-hot; A:number or A:category decides; the classes of a named "
-        "data set are the column 'label'",
+        "data set are the column 'label' (default: none)",
     )
     _add_reading(data)
     data.add_argument("--dropna", action="store_true", help=f"{_DROPNA} (default: an error)")
     data.add_argument(
         "--test",
         metavar="FILE",
-        help="table with the test rows; DATA is then split into training and validation",
+        help="table with the test rows; DATA is then split into training and validation "
+        "(default: the last share of DATA)",
     )
     data.add_argument(
         "--split",
@@ -125,35 +160,96 @@ def _add_fit(commands) -> None:
         "--noise",
         type=float,
         metavar="W",
-        help="noise of a named data set; for a table the width of uniform noise added to the "
-        "modeled columns, to dequantize whole numbers",
+        help="noise of a named data set; for a table the step of the grid, such as 1 for whole "
+        "numbers, on which columns stand: these are dequantized, and draws are on the grid again "
+        "(default: none)",
+    )
+    data.add_argument(
+        "--bounds",
+        type=_bounds,
+        action="extend",
+        default=[],
+        metavar="A=L,H",
+        help="ends of what a column can be, such as share=0,1 or price=0, (no upper end); draws "
+        "stay within; may be repeated (default: none)",
+    )
+    data.add_argument(
+        "--maps",
+        type=_maps,
+        default="auto",
+        metavar="auto|none|A=M,B=M",
+        help=f"map of a column before all else: {', '.join(MAPS)} (default: auto, by the skewness "
+        "and the tails of the training rows)",
     )
 
     model = fit.add_argument_group("model")
     model.add_argument("--flow", choices=FLOWS, default="nsf", help="architecture (default: nsf)")
-    model.add_argument("--transforms", type=_positive, metavar="N", help="number of layers")
     model.add_argument(
-        "--hidden", type=_widths, metavar="W,W", help="widths of the hidden layers of the networks"
+        "--transforms",
+        type=_positive,
+        metavar="N",
+        help="number of layers (default: that of the flow, 3 of nsf and maf)",
     )
-    model.add_argument("--bins", type=_positive, metavar="K", help="bins of a spline")
+    model.add_argument(
+        "--hidden",
+        type=_widths,
+        metavar="W,W",
+        help="widths of the hidden layers of the networks (default: those of the flow, 128,128 of "
+        "nsf and 64,64 of maf)",
+    )
+    model.add_argument("--bins", type=_positive, metavar="K", help="bins of a spline (default: 8)")
+    model.add_argument(
+        "--bound",
+        type=float,
+        metavar="B",
+        help="half-width of the box in which splines bend, in standard deviations (default: 5); "
+        "of circular-nsf half a turn in units of the data (default: pi)",
+    )
+    model.add_argument(
+        "--linear",
+        action="store_true",
+        help="learned linear maps of all columns between the layers, good for ten columns and "
+        "more (default: none)",
+    )
+    model.add_argument(
+        "--dropout",
+        type=_share,
+        metavar="P",
+        help="share of the hidden units that is dropped in training, against overfitting "
+        "(default: 0)",
+    )
 
     training = fit.add_argument_group("training")
-    training.add_argument("--epochs", type=_positive, metavar="N", help="most epochs")
-    training.add_argument("--batch-size", type=_positive, metavar="N", help="rows per step")
+    training.add_argument(
+        "--epochs",
+        type=_positive,
+        metavar="N",
+        help="most epochs (default: 5 to 200, fewer for more rows)",
+    )
+    training.add_argument(
+        "--batch-size",
+        type=_positive,
+        metavar="N",
+        help="rows per step (default: 16 to 512, a 64th of the rows)",
+    )
     training.add_argument(
         "--learning-rate",
         type=float,
         metavar="R",
-        help="first learning rate; it falls to zero along a cosine",
+        help="first learning rate; it falls to zero along a cosine (default: 0.005 with batches "
+        "of 512, less with smaller ones)",
     )
     training.add_argument(
         "--patience",
         type=_positive,
         metavar="N",
-        help="epochs without a better validation loss after which training stops",
+        help="epochs without a better validation loss after which training stops (default: a "
+        "third of the epochs, at least 10)",
     )
     training.add_argument("--seed", type=_seed, default=0, help="seed of everything (default: 0)")
-    training.add_argument("-q", "--quiet", action="store_true", help="show no progress")
+    training.add_argument(
+        "-q", "--quiet", action="store_true", help="show no progress (default: show it)"
+    )
 
 
 _DROPNA = "drop the rows with missing cells in the columns of the model"
@@ -203,7 +299,8 @@ def _add_sample(commands) -> None:
         "--context",
         action="append",
         metavar="A=V,B=V",
-        help="values of the context columns; may be repeated",
+        help="values of the context columns; may be repeated; for values with commas there is "
+        "--context-file",
     )
     context.add_argument(
         "--context-file", metavar="FILE", help="table whose rows are contexts to draw for"
@@ -229,6 +326,50 @@ def _add_score(commands) -> None:
     score.add_argument(
         "--dropna", action="store_true", help="give rows with missing cells the score nan"
     )
+
+
+_CHECK = """\
+Look for what is silently wrong with a fitted flow, on rows that it was not fitted to: round trips,
+log-determinants, calibration, draws against data, overfitting. Exit code 1 if a line fails.
+"""
+
+
+def _add_check(commands) -> None:
+    check = commands.add_parser(
+        "check", help="look for what is wrong with a fitted flow", description=_CHECK
+    )
+    check.add_argument("model", metavar="DIR", help="folder that tfflows fit wrote")
+    check.add_argument("data", metavar="DATA", help="table with rows that it was not fitted to")
+    check.add_argument(
+        "--train", metavar="FILE", help="table with the training rows, to look for overfitting"
+    )
+    _add_reading(check)
+    check.add_argument("--dropna", action="store_true", help=f"{_DROPNA} (default: an error)")
+    check.add_argument("--seed", type=_seed, default=0, help="seed of what is drawn (default: 0)")
+
+
+_PLOT = """\
+Draw a picture of a fitted flow. density: two columns without context; pairs and marginals: draws
+against the rows of DATA; latent: the rows in latent space, which should look like the base;
+calibration: whether stated probabilities come true; history: the losses of the training.
+"""
+
+
+def _add_plot(commands) -> None:
+    plot = commands.add_parser("plot", help="draw a fitted flow", description=_PLOT)
+    plot.add_argument("model", metavar="DIR", help="folder that tfflows fit wrote")
+    plot.add_argument(
+        "data", metavar="DATA", nargs="?", help="table with rows to draw; history needs none"
+    )
+    plot.add_argument(
+        "--kind", choices=KINDS, default="pairs", help="what to draw (default: pairs)"
+    )
+    plot.add_argument(
+        "-o", "--out", metavar="FILE", help=".png, .pdf or .svg file (default: KIND.png)"
+    )
+    _add_reading(plot)
+    plot.add_argument("--dropna", action="store_true", help=f"{_DROPNA} (default: an error)")
+    plot.add_argument("--seed", type=_seed, default=0, help="seed of the draws (default: 0)")
 
 
 _EXPORT = """\
@@ -266,6 +407,46 @@ def _words(text: str) -> tuple[str, ...]:
     if len(set(words)) < len(words):
         raise argparse.ArgumentTypeError(f"a name is given twice in {text!r}")
     return words
+
+
+def _maps(text: str) -> str | dict[str, str]:
+    if text in ("auto", "none"):
+        return text
+    maps = dict(word.strip().rpartition("=")[::2] for word in text.split(","))
+    for name, kind in maps.items():
+        if not name or kind not in MAPS:
+            raise argparse.ArgumentTypeError(
+                f"expected auto, none, or column=map with a map out of {', '.join(MAPS)}; "
+                f"got {text!r}"
+            )
+    return maps
+
+
+def _bounds(text: str) -> list[tuple[str, float, float]]:
+    name, _, ends = text.rpartition("=")
+    try:
+        low, high = (
+            float(word) if word.strip() else default
+            for word, default in zip(ends.split(","), (float("-inf"), float("inf")), strict=True)
+        )
+    except ValueError:
+        low, high = 1.0, 0.0
+    if not name or not low < high or low == float("-inf"):
+        raise argparse.ArgumentTypeError(
+            f"expected column=low,high such as share=0,1, or column=low, for no upper end; "
+            f"got {text!r}"
+        )
+    return [(name, low, high)]
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0.0 <= share < 1.0:
+        raise argparse.ArgumentTypeError(f"expected a share from 0 to below 1; got {text!r}")
+    return share
 
 
 def _positive(text: str) -> int:

@@ -45,9 +45,3 @@ class Recipe:
     def as_dict(self) -> dict[str, float]:
         """Return the settings, for the record."""
         return asdict(self)
-
-
-def check_model(arguments: Namespace) -> None:
-    """Refuse options that the chosen flow does not have."""
-    if arguments.bins is not None and not arguments.flow.endswith("nsf"):
-        raise CommandError(f"--bins is for splines; {arguments.flow} has none")

@@ -38,6 +38,7 @@ def run(arguments: Namespace) -> None:
         shown = {
             column.name: np.repeat(contexts.column(column.name), each) for column in schema.context
         }
+    drawn = schema.within_bounds(drawn)
     columns = {name: drawn[:, k] for k, name in enumerate(schema.columns)}
     write_table(arguments.out, {**shown, **columns})
 
@@ -68,11 +69,16 @@ def _contexts(arguments: Namespace, schema: Schema) -> Table | None:
 
 def _parse(words: Sequence[str]) -> dict[str, str]:
     """Read ``a=1,b=2`` texts."""
-    values = {}
+    values: dict[str, str] = {}
     for pair in ",".join(words).split(","):
         name, equals, value = (part.strip() for part in pair.partition("="))
         if not equals or not name:
-            raise CommandError(f"--context: expected column=value; got {pair!r}")
+            raise CommandError(
+                f"--context: expected column=value; got {pair!r}. If the comma before it belongs "
+                "to a value, give the values in a table, with --context-file"
+                if values
+                else f"--context: expected column=value; got {pair!r}"
+            )
         if name in values:
             raise CommandError(f"--context: {name!r} is given twice")
         values[name] = value

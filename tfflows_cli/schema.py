@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from tfflows_cli.errors import CommandError
-from tfflows_cli.tables import Table
+from tfflows_cli.tables import Table, open_table
 from tfflows_cli.version import version
 
 SCHEMA_FILE = "schema.json"
@@ -68,11 +69,15 @@ class ContextColumn:
 
 @dataclass(frozen=True)
 class Schema:
-    """The modeled columns and the context columns, in the order of the model's inputs."""
+    """The modeled columns and the context columns, in the order of the model's inputs.
+
+    `bounds` has, for columns that cannot leave an interval, its ends, None where there is none.
+    """
 
     columns: tuple[str, ...]
     context: tuple[ContextColumn, ...] = ()
     named: bool = True
+    bounds: Mapping[str, tuple[float, float | None]] = field(default_factory=dict)
 
     @property
     def context_width(self) -> int | None:
@@ -130,6 +135,23 @@ class Schema:
         parts = [column.encode(table) for column in self.context]
         return np.concatenate(parts, axis=-1).astype(np.float32)
 
+    def bounded_by(self, bounds: Mapping[str, tuple[float, float | None]]) -> Schema:
+        """Return the schema with bounds."""
+        return replace(self, bounds=bounds)
+
+    def within_bounds(self, x: np.ndarray) -> np.ndarray:
+        """Return rows ``[..., columns]`` with what lies beyond a bound moved onto it.
+
+        A bound on which rows lie is a little inside the range of the model.
+        """
+        if not self.bounds:
+            return x
+        x = np.array(x)
+        for name, (low, high) in self.bounds.items():
+            k = self.columns.index(name)
+            x[..., k] = np.clip(x[..., k], low, high)
+        return x
+
     def write(self, folder: Path) -> None:
         """Write the schema into a folder."""
         content = {"format": _FORMAT, "version": _VERSION, "tfflows": version(), **asdict(self)}
@@ -155,7 +177,8 @@ class Schema:
             )
             for column in content["context"]
         )
-        return cls(tuple(content["columns"]), context, content["named"])
+        bounds = {name: tuple(ends) for name, ends in content.get("bounds", {}).items()}
+        return cls(tuple(content["columns"]), context, content["named"], bounds)
 
 
 def chosen_names(
@@ -213,6 +236,16 @@ def drop_missing(table: Table, names: Sequence[str]) -> Table:
         file=sys.stderr,
     )
     return table.select(kept)
+
+
+def read_rows(
+    schema: Schema, arguments: Namespace, path: str
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read the events and contexts of a table as the options of a command say."""
+    table = open_table(arguments, path)
+    if arguments.dropna:
+        table = drop_missing(table, schema.names_in(table))
+    return schema.encode(table)
 
 
 def check_resolution(table: Table, schema: Schema) -> None:

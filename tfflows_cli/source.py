@@ -55,7 +55,7 @@ class Source:
     test: Table | None = None
     dataset: Dataset | None = None
 
-    def encode(self, schema: Schema) -> dict[str, Part]:
+    def encode(self, schema: Schema, dequantized: bool = False) -> dict[str, Part]:
         """Return the events and contexts of the parts ``train``, ``val`` and ``test``.
 
         The table is read before it is split, so that errors give the rows as they stand in it.
@@ -68,7 +68,9 @@ class Source:
         parts = [(x[part], None if context is None else context[part]) for part in rows]
         if self.test is not None:
             parts.append(schema.encode(self.test))
-        _check_spread(schema, self.table.source, *parts[0])
+        if not dequantized:
+            _check_spread(schema, self.table.source, parts[0][0])
+        _check_context(schema, self.table.source, parts[0][1])
         return dict(zip(("train", "val", "test"), parts, strict=True))
 
 
@@ -82,7 +84,7 @@ def _first_of_each_kind_first(order: np.ndarray, context: np.ndarray) -> np.ndar
     return np.concatenate([order[first], np.delete(order, first)])
 
 
-def _check_spread(schema: Schema, source: str, x: np.ndarray, context: np.ndarray | None) -> None:
+def _check_spread(schema: Schema, source: str, x: np.ndarray) -> None:
     """Refuse columns that have one value in all training rows."""
     for name, constant in zip(schema.columns, np.ptp(x, axis=0) == 0, strict=True):
         if constant:
@@ -90,6 +92,10 @@ def _check_spread(schema: Schema, source: str, x: np.ndarray, context: np.ndarra
                 f"{source}, column {name!r} is constant, so that its density has no bound. Choose "
                 "other columns with --columns, or add noise of one step with --noise."
             )
+
+
+def _check_context(schema: Schema, source: str, context: np.ndarray | None) -> None:
+    """Refuse a context that does not tell the training rows apart."""
     if context is None:
         return
     start = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from argparse import Namespace
 from pathlib import Path
 
@@ -9,31 +10,37 @@ import keras
 import numpy as np
 
 import tfflows
+from tfflows_cli.errors import CommandError
 from tfflows_cli.progress import Progress
 from tfflows_cli.recipe import Recipe
 
-_BUILDERS = {
-    "nsf": tfflows.NSF,
-    "coupling-nsf": tfflows.CouplingNSF,
-    "maf": tfflows.MAF,
-    "iaf": tfflows.IAF,
-    "realnvp": tfflows.RealNVP,
-    "nice": tfflows.NICE,
+_BUILDERS = {name.lower(): getattr(tfflows.flows, name) for name in tfflows.flows.__all__}
+# The options of the command, and what a flow must have for them to mean anything.
+_OPTIONS = {
+    "transforms": ("transforms", "is for flows of several layers"),
+    "hidden": ("hidden_units", "is for networks"),
+    "bins": ("bins", "is for splines"),
+    "bound": ("bound", "is for splines and polynomials"),
+    "linear": ("linear", "is for layers with linear maps between them"),
+    "dropout": ("dropout", "is for the networks of layers"),
 }
 
 Rows = tuple[np.ndarray, np.ndarray | None]
 
 
-def build_flow(arguments: Namespace, width: int, context_width: int | None):
+def build_flow(arguments: Namespace, width: int, context_width: int | None, first: list):
     """Build the flow that the arguments ask for, over events of ``width`` columns."""
+    builder = _BUILDERS[arguments.flow.replace("-", "")]
+    taken, options = inspect.signature(builder).parameters, {}
+    for option, (name, purpose) in _OPTIONS.items():
+        value = getattr(arguments, option)
+        if value in (None, False):
+            continue
+        if name not in taken:
+            raise CommandError(f"--{option} {purpose}; {arguments.flow} has none")
+        options[name] = value
     keras.utils.set_random_seed(arguments.seed)
-    given = {
-        "transforms": arguments.transforms,
-        "hidden_units": arguments.hidden,
-        "bins": arguments.bins,
-    }
-    options = {name: value for name, value in given.items() if value is not None}
-    return _BUILDERS[arguments.flow](width, context_shape=context_width, **options)
+    return builder(width, context_shape=context_width, first=first, **options)
 
 
 def train(
@@ -58,16 +65,20 @@ def train(
     stop = keras.callbacks.EarlyStopping(
         monitor="val_loss", patience=recipe.patience, restore_best_weights=True
     )
-    history = flow.fit(
-        x,
-        context=context,
-        epochs=recipe.epochs,
-        batch_size=recipe.batch_size,
-        validation_data=validation[0] if context is None else validation,
-        validation_batch_size=2048,
-        callbacks=[keep, stop] if quiet else [keep, stop, Progress(recipe.epochs)],
-        verbose=0,
-    )
+    try:
+        history = flow.fit(
+            x,
+            context=context,
+            epochs=recipe.epochs,
+            batch_size=recipe.batch_size,
+            validation_data=validation[0] if context is None else validation,
+            validation_batch_size=2048,
+            callbacks=[keep, stop] if quiet else [keep, stop, Progress(recipe.epochs)],
+            verbose=0,
+        )
+    except KeyboardInterrupt as stopped:
+        hint = "the same command with --resume goes on where it was"
+        raise KeyboardInterrupt(hint if keep.path.is_file() else "nothing is kept yet") from stopped
     curves = {key: [float(value) for value in history.history[key]] for key in ("loss", "val_loss")}
     return curves, 1 + int(np.argmin(curves["val_loss"]))
 

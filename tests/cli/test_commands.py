@@ -11,12 +11,14 @@ import tensorflow as tf
 import tfflows
 from tfflows import datasets
 from tfflows_cli import main
+from tfflows_cli.parser import build_parser
 from tfflows_cli.schema import Schema
-from tfflows_cli.source import Source
+from tfflows_cli.source import Source, open_source
 from tfflows_cli.tables import read_table
 
 # Affine layers compile fast; the splines of the default are fitted once, by the fixture moons.
-SMALL = ["--flow", "maf", "--transforms", "1", "--hidden", "16", "--epochs", "3", "--quiet"]
+SMALL = ["--flow", "maf", "--transforms", "1", "--hidden", "16", "--epochs", "3"]
+SMALL += ["--no-check", "--quiet"]
 
 
 def _csv(path, columns):
@@ -77,6 +79,7 @@ def people(tmp_path_factory):
     base = tmp_path_factory.mktemp("people")
     table = _csv(base / "people.csv", _people())
     argv = ["fit", table, "--context", "kind,age", "--out", str(base / "fit"), *SMALL]
+    argv.remove("--no-check")
     assert main([*argv, "--epochs", "30"]) == 0
     return base
 
@@ -252,6 +255,100 @@ def test_uniform_noise_dequantizes_a_table(tmp_path):
     # the noise the density would spike at the whole numbers and the NLL fall without end.
     assert 1.5 < nll < 2.6
 
+    # The folder's draws are counts again, and none is below zero.
+    assert main(["sample", str(tmp_path / "f"), "-n", "500", "-o", str(tmp_path / "s.npy")]) == 0
+    drawn = np.load(tmp_path / "s.npy")
+    np.testing.assert_array_equal(drawn, np.round(drawn))
+    assert drawn.min() == 0 and abs(drawn.mean() - 3.0) < 0.3
+
+
+def test_a_lognormal_column_gets_a_log_and_its_density(tmp_path, capsys):
+    log = np.random.default_rng(0).normal(0.72, 3.0, 2000)
+    table = _csv(tmp_path / "t.csv", {"income": np.exp(log)})
+    fit = str(tmp_path / "f")
+    assert main(["fit", table, *SMALL, "--out", fit]) == 0
+    shown = capsys.readouterr()
+    assert "maps     income log" in shown.out and shown.err == ""
+    metrics = json.loads((tmp_path / "f" / "metrics.json").read_text())
+    order = np.random.default_rng(0).permutation(2000)
+    rows = dict(zip(("train", "val", "test"), np.split(log[order], [1600, 1800]), strict=True))
+    for part, z in rows.items():
+        # The entropy is 3.24 nats; on the same rows no chance of the draw is left.
+        truth = np.mean(z + 0.5 * ((z - 0.72) / 3.0) ** 2) + np.log(3.0) + 0.5 * np.log(2 * np.pi)
+        assert abs(metrics["nll_nats"][part] - truth) < 0.02, part
+    assert main(["sample", fit, "-n", "5000", "-o", str(tmp_path / "s.npy")]) == 0
+    assert np.load(tmp_path / "s.npy").min() > 0
+    assert main(["info", fit]) == 0
+    shown = capsys.readouterr().out
+    assert "maps     income log" in shown and "gaussian train" in shown
+
+
+def test_declared_bounds_hold(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    columns = {"share": rng.beta(0.5, 0.5, 500).round(2), "x": rng.normal(size=500)}
+    table = _csv(tmp_path / "t.csv", columns)
+    assert {0.0, 1.0} <= set(columns["share"])
+    argv = ["fit", table, *SMALL, "--out", str(tmp_path / "f"), "--bounds", "share=0,1"]
+    assert main(argv) == 0
+    assert "maps     share logit" in capsys.readouterr().out
+    assert main(["sample", str(tmp_path / "f"), "-n", "2000", "-o", str(tmp_path / "s.npy")]) == 0
+    drawn = np.load(tmp_path / "s.npy")[:, 0]
+    assert 0.0 <= drawn.min() < 0.05 and 0.95 < drawn.max() <= 1.0
+
+
+def test_every_fit_is_measured_by_simple_densities_and_checked(people, tmp_path, capsys):
+    metrics = json.loads((people / "fit" / "metrics.json").read_text())
+    simple, nll = metrics["baselines_nll_nats"], metrics["nll_nats"]
+    # Heights are normal given the kind, weights given the age: the Gaussian is the truth.
+    truth = np.log(5.0) + np.log(2.0) + 1.0 + np.log(2.0 * np.pi)
+    assert abs(simple["gaussian"]["train"] - truth) < 0.1
+    assert simple["independent"]["test"] > nll["test"] + 0.5
+    checked = metrics["check"]
+    assert checked["ok"] == (not checked["failed"])
+    assert {"round_trip", "calibration", "train_gap"} <= set(checked["lines"])
+    assert checked["lines"]["round_trip"]["ok"]
+
+    wrong = {**_people(rows=200, seed=5), "height": 500.0 + np.arange(200.0)}
+    argv = ["check", str(people / "fit"), _csv(tmp_path / "w.csv", wrong)]
+    assert main([*argv, "--train", str(people / "people.csv")]) == 1
+    shown = capsys.readouterr().out
+    assert "FAIL" in shown and "train_gap" in shown and "What to do" in shown
+
+
+@pytest.mark.parametrize("kind", ["pairs", "marginals", "latent", "calibration", "history"])
+def test_plot_draws_each_kind(people, tmp_path, kind):
+    held_out = [] if kind == "history" else [_csv(tmp_path / "h.csv", _people(rows=60, seed=5))]
+    out = tmp_path / f"{kind}.png"
+    argv = ["plot", str(people / "fit"), *held_out, "--kind", kind, "-o", str(out)]
+    assert main(argv) == 0
+    assert out.read_bytes().startswith(b"\x89PNG") and out.stat().st_size > 5000
+
+
+def test_errors_of_plot(people, moons, tmp_path, capsys):
+    fit = people / "fit"
+    _fails(["plot", fit], "--kind pairs needs DATA", capsys)
+    _fails(["plot", fit, "--kind", "density"], "two continuous columns", capsys)
+    _fails(["plot", moons, "-o", tmp_path / "no" / "a.png"], "there is no folder", capsys)
+    _fails(["plot", moons, "--kind", "density", "-o", tmp_path / "a.doc"], "cannot write", capsys)
+    assert main(["plot", str(moons), "--kind", "density", "-o", str(tmp_path / "a.pdf")]) == 0
+
+
+def test_missing_cells_are_refused_dropped_and_scored_as_nan(people, tmp_path, capsys):
+    columns = _people(rows=6, seed=3)
+    columns["age"] = ["", *columns["age"][1:]]
+    columns["kind"] = [*columns["kind"][:5], "NA"]
+    table = _csv(tmp_path / "t.csv", columns)
+    argv = ["score", str(people / "fit"), table, "-o", str(tmp_path / "s.npy")]
+    _fails(argv, "in 2 of 6 rows, by columns 'kind' (1), 'age' (1)", capsys)
+    assert main([*argv, "--dropna"]) == 0
+    np.testing.assert_array_equal(np.isnan(np.load(tmp_path / "s.npy")), [1, 0, 0, 0, 0, 1])
+    many = _people()
+    many["age"] = ["", *many["age"][1:]]
+    argv = ["fit", _csv(tmp_path / "many.csv", many), "--context", "kind,age"]
+    _fails(argv, "'age' (1)", capsys)
+    source = open_source(build_parser().parse_args([*argv, "--dropna"]))
+    assert source.table.rows == sum(source.sizes) == 399
+
 
 def test_a_folder_of_others_is_not_overwritten(tmp_path, capsys):
     folder = tmp_path / "mine"
@@ -267,7 +364,8 @@ def test_a_fit_is_replaced_here_by_one_given_the_label(tmp_path, capsys):
     argv = ["fit", "moons", "--rows", "300", *SMALL, "--out", str(fit)]
     assert main(argv) == 0
     assert (fit / "density.png").is_file() and not (fit / "pairs.png").exists()
-    assert main([*argv, "--context", "label"]) == 0
+    _fails([*argv, "--context", "label"], "holds a fit: replace it with --force", capsys)
+    assert main([*argv, "--context", "label", "--force"]) == 0
     assert (fit / "pairs.png").is_file() and not (fit / "density.png").exists()
     assert "label (category: inner, outer)" in capsys.readouterr().out
     metrics = json.loads((fit / "metrics.json").read_text())
@@ -285,6 +383,10 @@ def test_errors_of_fit(tmp_path, capsys):
     _fails(["fit", bad, "--rows", "5", *out], "--rows is for named data sets", capsys)
     _fails(["fit", "moons", "--test", bad, *out], "--test is for tables", capsys)
     _fails(["fit", "moons", "--flow", "maf", "--bins", "4", *out], "--bins is for splines", capsys)
+    _fails(["fit", "moons", "--flow", "gf", "--dropout", "0.1", *out], "layers; gf has", capsys)
+    normal = _csv(tmp_path / "normal.csv", {"a": np.random.default_rng(0).normal(size=60)})
+    _fails(["fit", normal, "--bounds", "a=0,9", *out], "rows of column 'a' lie outside", capsys)
+    _fails(["fit", normal, "--bounds", "c=0,9", *out], "'c' is no modeled column", capsys)
     _fails(["fit", "moons", "--learning-rate", "0", *out], "--learning-rate must be", capsys)
     short = _csv(tmp_path / "short.csv", {"a": range(7)})
     _fails(["fit", short, *out], "has 7 rows; a fit needs at least 30", capsys)
@@ -306,6 +408,7 @@ def test_errors_of_sample(moons, people, tmp_path, capsys):
     _fails(["sample", fit], "needs context: --context 'kind=...,age=...'", capsys)
     _fails(["sample", fit, "--context", "kind=ant"], "no value for age", capsys)
     _fails(["sample", fit, "--context", "kind"], "expected column=value; got 'kind'", capsys)
+    _fails(["sample", fit, "--context", "kind=ant, red,age=3"], "with --context-file", capsys)
     _fails(["sample", fit, "--context", "kid=ant,age=3"], "'kid' is no context column", capsys)
     _fails(["sample", fit, "--context", "age=3,age=4"], "'age' is given twice", capsys)
     _fails(["sample", fit, "--context", "kind=ant,age=old"], "'old' is not a number", capsys)
@@ -365,6 +468,8 @@ def test_an_interrupted_fit_goes_on_to_the_same_weights(tmp_path, monkeypatch, c
     with monkeypatch.context() as patch:
         patch.setattr(tfflows.Flow, "fit", interrupted)
         assert main([*argv, "--out", str(parts)]) == 130
+    assert "interrupted: the same command with --resume" in capsys.readouterr().err
+    _fails([*argv, "--out", parts], "an interrupted fit: go on with it by --resume", capsys)
     assert {path.name for path in parts.iterdir()} == {"resume.ckpt"}
     _fails([*argv, "--out", parts, "--batch-size", "32", "--resume"], "another run", capsys)
     assert main([*argv, "--out", str(parts), "--resume"]) == 0

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+import tfflows
 from tfflows import datasets
 from tfflows_cli import main
 from tfflows_cli.parser import FLOWS, build_parser
@@ -32,6 +33,8 @@ assert "numpy" not in sys.modules
         ["score", "-h"],
         ["export", "-h"],
         ["info", "-h"],
+        ["check", "-h"],
+        ["plot", "-h"],
     ],
 )
 def test_help_and_version_do_not_import_tensorflow_and_are_quick(argv):
@@ -45,6 +48,26 @@ def test_help_and_version_do_not_import_tensorflow_and_are_quick(argv):
     assert "tfflows" in done.stdout
     assert done.stderr == ""
     assert min(seconds) < 0.3
+
+
+def test_every_prebuilt_flow_has_a_name():
+    builders = {"autoregressiveflow", "couplingflow"}
+    prebuilt = {name.lower() for name in tfflows.flows.__all__} - builders
+    assert {flow.replace("-", "") for flow in FLOWS} == prebuilt
+
+
+def test_every_option_of_fit_states_its_default():
+    options = [action for action in _fit_actions() if action.option_strings]
+    assert len(options) > 20
+    for action in options:
+        if action.dest not in ("help", "resume"):
+            assert "(default: " in action.help, action.option_strings
+
+
+def _fit_actions():
+    parser = build_parser()
+    (commands,) = (action for action in parser._actions if action.dest == "command")
+    return commands.choices["fit"]._actions
 
 
 def test_help_names_every_data_set_and_flow():
@@ -73,6 +96,10 @@ def _help(argv):
         (["fit", "moons", "--split", "0.9,0.2"], "positive shares of sum 1"),
         (["fit", "moons", "--seed", "-1"], "at least 0; got '-1'"),
         (["fit", "moons", "--columns", "a,,b"], "names separated by commas"),
+        (["fit", "moons", "--bounds", "a=1,0"], "expected column=low,high"),
+        (["fit", "moons", "--bounds", "0,1"], "expected column=low,high"),
+        (["fit", "moons", "--maps", "a=cube"], "with a map out of identity, log"),
+        (["fit", "moons", "--dropout", "1"], "a share from 0 to below 1"),
         (["fit", "moons", "--context", "a,a"], "a name is given twice"),
         (["sample", "d", "--context", "a=1", "--context-file", "f"], "not allowed with"),
     ],
@@ -94,3 +121,8 @@ def test_lists_are_parsed():
     assert arguments.hidden == (64, 32)
     assert arguments.columns == ("a", "b")
     assert arguments.split == (0.5, 0.5)
+    arguments = build_parser().parse_args(
+        ["fit", "t", "--bounds", "a=0,1", "--bounds", "b,c=2,", "--maps", "a=log,b=arcsinh"]
+    )
+    assert arguments.bounds == [("a", 0.0, 1.0), ("b,c", 2.0, float("inf"))]
+    assert arguments.maps == {"a": "log", "b": "arcsinh"}

@@ -250,3 +250,21 @@ def test_it_stands_in_a_functional_model():
     model = keras.Model(inputs, layers.Dequantize(step=2.0)(inputs))
     z = model.predict(2.0 * CELLS, verbose=0)
     np.testing.assert_array_equal(np.floor(z / 2.0), CELLS)
+
+
+def test_a_step_of_zero_leaves_a_coordinate_as_it_is():
+    layer = layers.Dequantize(step=[0.5, 0.0])
+    layer.build((2,))
+    x = tf.constant([[1.5, 0.123], [2.0, -7.7]])
+    z, log_weight = layer.inverse(x, seed=[0, 1])
+    np.testing.assert_array_equal(z[:, 1], x[:, 1])
+    assert ((z[:, 0] >= x[:, 0]) & (z[:, 0] < x[:, 0] + 0.5)).numpy().all()
+    np.testing.assert_allclose(log_weight, np.log(0.5), rtol=1e-6)
+    np.testing.assert_array_equal(layer.forward(z)[0], x)
+    between = layer.inverse(tf.constant([[1.3, 0.0]]), seed=[0, 1])[1]
+    assert between.numpy()[0] == -np.inf
+    for step in (0.0, [1.0, -1.0]):
+        with pytest.raises(ValueError, match="step must be positive, or 0 for some"):
+            layers.Dequantize(step=step)
+    with pytest.raises(ValueError, match="some have the step 0"):
+        layers.Dequantize(noise(), step=[1.0, 0.0])

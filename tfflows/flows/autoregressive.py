@@ -1,5 +1,7 @@
 """Presets of `AutoregressiveFlow`, and the flow of block autoregressive layers."""
 
+from collections.abc import Sequence
+
 from tfflows import layers, univariates
 from tfflows.flows.arguments import extends
 from tfflows.flows.builders import AutoregressiveFlow
@@ -300,6 +302,8 @@ def BNAF(
     activation="relu",
     linear: bool = False,
     identity_start: bool = True,
+    *,
+    first: Sequence = (),
     **kwargs,
 ) -> Flow:
     """Block neural autoregressive flow: small networks that are the bijectors themselves.
@@ -322,6 +326,8 @@ def BNAF(
         Put learned linear maps of all coordinates between the layers, too.
     identity_start : bool
         Start near the base distribution; otherwise at random.
+    first : sequence of Transform or tfb.Bijector
+        What comes before standardization, nearest the data, such as `layers.Columnwise`.
     **kwargs
         Further arguments are those of `Flow`.
 
@@ -342,5 +348,12 @@ def BNAF(
         return [block]
 
     return stack(
-        layer, event_shape, context_shape, transforms, linear=linear, reverse=True, **kwargs
+        layer,
+        event_shape,
+        context_shape,
+        transforms,
+        linear=linear,
+        reverse=True,
+        first=first,
+        **kwargs,
     )

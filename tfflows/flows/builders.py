@@ -30,6 +30,7 @@ def AutoregressiveFlow(
     passes: int | None = None,
     seed: int | None = None,
     inverse: bool = False,
+    first: Sequence = (),
     last: Sequence = (),
     **kwargs,
 ) -> Flow:
@@ -79,6 +80,8 @@ def AutoregressiveFlow(
         Seed of a random order; every layer draws another.
     inverse : bool
         Invert each layer: one pass samples, D passes score.
+    first : sequence of Transform or tfb.Bijector
+        What comes before standardization, nearest the data, such as `layers.Columnwise`.
     last : sequence of BijectorLayer or tfb.Bijector
         What comes after the layers, nearest the base.
     **kwargs
@@ -135,6 +138,7 @@ def AutoregressiveFlow(
         linear=linear,
         reverse=True,
         period=_period(families),
+        first=first,
         last=last,
         **kwargs,
     )
@@ -154,6 +158,7 @@ def CouplingFlow(
     *,
     mask: str | Sequence[bool] = "alternating",
     conditioner=None,
+    first: Sequence = (),
     last: Sequence = (),
     **kwargs,
 ) -> Flow:
@@ -199,6 +204,8 @@ def CouplingFlow(
         the dense network of `hidden_units`, `activation` and `dropout`. Every coupling gets a copy
         by its config, with weights of its own; or give a function that returns the network of each
         coupling, called with its number from 0.
+    first : sequence of Transform or tfb.Bijector
+        What comes before standardization, nearest the data, such as `layers.Columnwise`.
     last : sequence of BijectorLayer or tfb.Bijector
         What comes after the couplings, nearest the base.
     **kwargs
@@ -262,6 +269,7 @@ def CouplingFlow(
         transforms,
         linear=linear,
         period=_period(families),
+        first=first,
         last=last,
         **kwargs,
     )

@@ -1,6 +1,7 @@
 """Flows that transform each coordinate on its own and mix them by linear maps."""
 
 import math
+from collections.abc import Sequence
 
 from tfflows import layers, univariates
 from tfflows.flows.arguments import extends
@@ -20,6 +21,8 @@ def GF(
     hidden_units=(64, 64),
     activation="relu",
     identity_start: bool = True,
+    *,
+    first: Sequence = (),
     **kwargs,
 ) -> Flow:
     """Gaussianization flow: marginals are made normal, a linear map mixes them, and again.
@@ -42,6 +45,8 @@ def GF(
         Activation of the networks of the context.
     identity_start : bool
         Start near the base distribution; otherwise at random.
+    first : sequence of Transform or tfb.Bijector
+        What comes before standardization, nearest the data, such as `layers.Columnwise`.
     **kwargs
         Further arguments are those of `Flow`.
 
@@ -61,12 +66,18 @@ def GF(
         linear = [layers.LU(**network)] if math.prod(event_shape) > 1 else []
         return [*linear, layers.Elementwise(family, identity_start=identity_start, **network)]
 
-    return stack(layer, event_shape, context_shape, transforms, **kwargs)
+    return stack(layer, event_shape, context_shape, transforms, first=first, **kwargs)
 
 
 @extends(Flow, fixed=("bijectors",))
 def SinhArcsinhNormal(
-    event_shape, context_shape=None, hidden_units=(64, 64), activation="relu", **kwargs
+    event_shape,
+    context_shape=None,
+    hidden_units=(64, 64),
+    activation="relu",
+    *,
+    first: Sequence = (),
+    **kwargs,
 ) -> Flow:
     r"""Bend normal coordinates by sinh-arcsinh maps: skewness and heavy tails by few parameters.
 
@@ -87,6 +98,8 @@ def SinhArcsinhNormal(
         Widths of the networks of the context.
     activation : str or callable
         Activation of the networks.
+    first : sequence of Transform or tfb.Bijector
+        What comes before standardization, nearest the data, such as `layers.Columnwise`.
     **kwargs
         Further arguments are those of `Flow`.
 
@@ -105,4 +118,4 @@ def SinhArcsinhNormal(
         correlation = [layers.Correlation(**network)] if math.prod(event_shape) > 1 else []
         return [layers.Elementwise(univariates.SinhArcsinh(), **network), *correlation]
 
-    return stack(layer, event_shape, context_shape, transforms=1, **kwargs)
+    return stack(layer, event_shape, context_shape, transforms=1, first=first, **kwargs)

@@ -20,6 +20,7 @@ def stack(
     linear: bool = False,
     reverse: bool = False,
     period: float | None = None,
+    first=(),
     last=(),
     base=None,
     dtype=None,
@@ -42,6 +43,8 @@ def stack(
     period : float, optional
         Circumference of the circles that the coordinates are points of: rotations take the place
         of standardization, and the base is uniform.
+    first : sequence of Transform or tfb.Bijector
+        What comes before standardization, nearest the data.
     last : sequence of BijectorLayer or tfb.Bijector
         What comes after the layers, nearest the base.
 
@@ -56,7 +59,7 @@ def stack(
             "linear=True is for coordinates on a line: a linear map of angles is not continuous "
             "where an angle starts anew. Leave it out for a family with a period."
         )
-    chain = [layers.Standardize(dtype=dtype)] if period is None else []
+    chain = [*first, *([layers.Standardize(dtype=dtype)] if period is None else [])]
     for index in range(transforms):
         if index and period is not None:
             rotation = univariates.CircularShift(bound=period / 2.0)

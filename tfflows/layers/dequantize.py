@@ -47,7 +47,9 @@ class Dequantize(Transform):
         ``"uniform"``, or a conditional flow within the unit cube: of the shape of the event, with
         the flattened event, followed by the context where there is one, as its context.
     step : float or array
-        Step s of the grid, one for all coordinates or of the shape of the event.
+        Step s of the grid, one for all coordinates or of the shape of the event. Coordinates with
+        the step 0 are continuous already and pass as they are; `log_prob` is then, or bounds, their
+        density times the probability of the others.
     **kwargs
         Keras's own arguments.
 
@@ -56,8 +58,9 @@ class Dequantize(Transform):
     TypeError
         If `noise` is neither ``"uniform"`` nor a model.
     ValueError
-        If a step is not positive. When built: if the noise is of another shape, context or type, is
-        no exact density, leaves the unit cube, or cannot be drawn for each row on its own.
+        If a step is negative, all are 0, or some are with a flow as the noise. When built: if the
+        noise is of another shape, context or type, is no exact density, leaves the unit cube, or
+        cannot be drawn for each row on its own.
 
     Notes
     -----
@@ -89,8 +92,16 @@ class Dequantize(Transform):
             raise TypeError(f'noise must be "uniform" or a tfflows Flow; got {noise!r}.')
         self.noise = noise
         self.step = np.asarray(step, np.float64)
-        if not (np.isfinite(self.step).all() and (self.step > 0).all()):
-            raise ValueError(f"step must be positive; got {self.step.tolist()}.")
+        valid = np.isfinite(self.step).all() and (self.step >= 0).all() and self.step.any()
+        if not valid:
+            raise ValueError(
+                f"step must be positive, or 0 for some coordinates; got {self.step.tolist()}."
+            )
+        if noise != "uniform" and not self.step.all():
+            raise ValueError(
+                "a flow as the noise fills the cells of all coordinates, and some have the step 0; "
+                'use noise="uniform".'
+            )
 
     def build(self, event_shape, context_shape=None):
         """Check that step and noise fit events of `event_shape`."""
@@ -157,9 +168,9 @@ class Dequantize(Transform):
             )
         # Rounding must not push the sum into the next cell.
         last = tf.math.nextafter(step * (steps + 1), step * steps)
-        z = tf.minimum(step * (steps + u), tf.stop_gradient(last))
+        z = self._on_grid(tf.minimum(step * (steps + u), tf.stop_gradient(last)), x)
         rounding = 4 * np.finfo(self.variable_dtype).eps * tf.abs(steps)
-        between = tf.abs(x / step - steps) > _TOLERANCE + rounding
+        between = self._on_grid(tf.abs(x / step - steps) > _TOLERANCE + rounding, False)
         outside = tf.reduce_any(between, list(range(-len(self.event_shape), 0)))
         return z, tf.where(outside, tf.constant(-math.inf, x.dtype), self._log_volume(x) - log_q)
 
@@ -169,7 +180,7 @@ class Dequantize(Transform):
         # The quotient may have been rounded across the border of a cell.
         steps = tf.where(step * (steps + 1) <= z, steps + 1, steps)
         steps = tf.where(step * steps > z, steps - 1, steps)
-        x = step * steps
+        x = self._on_grid(step * steps, z)
         if self.noise == "uniform":
             return x, self._log_volume(z)
         u = (z - x) / step
@@ -177,14 +188,18 @@ class Dequantize(Transform):
         return x, self._log_volume(z) - log_q
 
     def _step(self, dtype):
-        return tf.constant(self.step, dtype)
+        return tf.constant(np.where(self.step > 0, self.step, 1.0), dtype)
+
+    def _on_grid(self, values, others):
+        """Return values for the coordinates on the grid, and what is given for the others."""
+        return values if self.step.all() else tf.where(self.step > 0, values, others)
 
     def _steps(self, points, rounded):
         return tf.stop_gradient(rounded(points / self._step(points.dtype)))
 
     def _log_volume(self, points):
         step = np.broadcast_to(self.step, self.event_shape)
-        return tf.constant(np.log(step).sum(), points.dtype)
+        return tf.constant(np.log(step[step > 0]).sum(), points.dtype)
 
     def _context_of_noise(self, x, context):
         flat = flatten_event(tf.stop_gradient(x), self.event_shape)
