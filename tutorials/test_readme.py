@@ -86,7 +86,7 @@ def test_set_up_commands():
 
 def test_the_commands_have_the_options_they_use():
     commands = [row.split("&& ")[-1] for row in shell_lines() if "tfflows" in row]
-    assert len(commands) == 11
+    assert len(commands) == 13
     for command in commands:
         program, *arguments = shlex.split(command)
         assert program == "tfflows"
