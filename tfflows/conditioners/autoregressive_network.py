@@ -339,7 +339,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
         x
             A tensor [..., D].
         conditional_input
-            A context [..., *conditional_event_shape] whose batch axes broadcast against those of x.
+            A context ``[..., *conditional_event_shape]``, broadcast against the batch axes of x.
         training
             Whether dropout is active.
 
@@ -371,7 +371,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
         Parameters
         ----------
         conditional_input
-            A context [..., *conditional_event_shape].
+            A context ``[..., *conditional_event_shape]``.
 
         Returns
         -------
