@@ -292,6 +292,27 @@ def test_missing_cells_of_frames(tmp_path, monkeypatch):
         table.categories("kind")
 
 
+def test_integers_with_missing_cells_and_an_index_with_a_name(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    frame = pandas.DataFrame(
+        {
+            "rooms": pandas.array([2, None, 3], dtype="Int64"),
+            "new": pandas.array([True, None, False], dtype="boolean"),
+            "kind": pandas.Categorical(["u", None, "v"]),
+        },
+        index=pandas.Index([7, 8, 9], name="case"),
+    )
+    frame.to_parquet(tmp_path / "t.parquet")
+    frame.to_csv(tmp_path / "t.csv")
+    for name in ("t.parquet", "t.csv"):
+        table = read_table(tmp_path / name)
+        assert set(table.columns) == {"case", "rooms", "new", "kind"}
+        np.testing.assert_array_equal(table.columns["rooms"], [2, np.nan, 3])
+        assert table.missing(table.columns) == "'rooms' (1), 'new' (1), 'kind' (1)"
+        assert list(table.select(table.complete(["rooms"])).categories("rooms")) == ["2", "3"]
+
+
 def test_written_numbers_come_back_exactly(tmp_path):
     values = np.random.default_rng(0).normal(size=200).astype(np.float32)
     values[:3] = [1e-30, -3.3e20, 0.1]
