@@ -53,7 +53,7 @@ def run(arguments: Namespace) -> None:
 
     first = First.of(arguments, schema, inputs, named)
     schema = schema.bounded_by(first.bounds)
-    flow = build_flow(arguments, len(schema.columns), schema.context_width, first.layers())
+    flow = build_flow(arguments, schema, first.layers())
     folder.mkdir(parents=True, exist_ok=True)
     _announce(arguments, source, schema, inputs, flow, describe_maps(schema.columns, first.maps))
     started = time.perf_counter()
@@ -196,9 +196,11 @@ def _draw(flow, folder: Path, schema: Schema, inputs, drawn, history, entropy) -
         (folder / name).unlink(missing_ok=True)
     made = {"history.png": plot.history(history, entropy=entropy).figure}
     if len(schema.columns) == 2 and context is None and not flow.dequantizes:
-        made["density.png"] = figure("density", flow, schema, inputs["test"])
+        made["density.png"] = figure("density", flow, schema, inputs["test"], label="test rows")
     elif len(drawn):
-        made["pairs.png"] = plot.pairs(x, drawn, schema.columns)
+        made["pairs.png"] = plot.pairs(
+            x, drawn, schema.columns, train=inputs["train"][0], label="test rows"
+        )
     for name, picture in made.items():
         save(picture, folder / name)
     return list(made)

@@ -25,8 +25,8 @@ def draws_like(flow, rows: Part, schema: Schema, seed: int = 0) -> np.ndarray:
     return schema.within_bounds(drawn[finite])
 
 
-def figure(kind: str, flow, schema: Schema, rows: Part | None, seed: int = 0):
-    """Return the figure of a kind; `rows` are what it is drawn of.
+def figure(kind: str, flow, schema: Schema, rows: Part | None, seed: int = 0, label: str = "data"):
+    """Return the figure of a kind; `rows` are what it is drawn of, and `label` what they are.
 
     Raises
     ------

@@ -44,6 +44,13 @@ class ContextColumn:
         """Entries of the context that the column fills."""
         return 1 if self.categories is None else len(self.categories)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of these entries."""
+        if self.categories is None:
+            return (self.name,)
+        return tuple(f"{self.name}={category}" for category in self.categories)
+
     def encode(self, table: Table) -> np.ndarray:
         """Map the column to ``[rows, width]``; an unknown category is an error that names it."""
         if self.categories is None:
@@ -83,6 +90,13 @@ class Schema:
     def context_width(self) -> int | None:
         """Length of a context row, or None without context."""
         return sum(column.width for column in self.context) if self.context else None
+
+    @property
+    def context_names(self) -> tuple[str, ...] | None:
+        """Names of the entries of a context row, or None without context."""
+        if not self.context:
+            return None
+        return tuple(name for column in self.context for name in column.names)
 
     @classmethod
     def of(cls, table: Table, columns: Sequence[str] | None, context: Sequence[str]) -> Schema:

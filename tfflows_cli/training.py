@@ -13,6 +13,7 @@ import tfflows
 from tfflows_cli.errors import CommandError
 from tfflows_cli.progress import Progress
 from tfflows_cli.recipe import Recipe
+from tfflows_cli.schema import Schema
 
 _BUILDERS = {name.lower(): getattr(tfflows.flows, name) for name in tfflows.flows.__all__}
 # The options of the command, and what a flow must have for them to mean anything.
@@ -28,8 +29,8 @@ _OPTIONS = {
 Rows = tuple[np.ndarray, np.ndarray | None]
 
 
-def build_flow(arguments: Namespace, width: int, context_width: int | None, first: list):
-    """Build the flow that the arguments ask for, over events of ``width`` columns."""
+def build_flow(arguments: Namespace, schema: Schema, first: list):
+    """Build the flow that the arguments ask for, which knows the names of the columns."""
     builder = _BUILDERS[arguments.flow.replace("-", "")]
     taken, options = inspect.signature(builder).parameters, {}
     for option, (name, purpose) in _OPTIONS.items():
@@ -40,7 +41,10 @@ def build_flow(arguments: Namespace, width: int, context_width: int | None, firs
             raise CommandError(f"--{option} {purpose}; {arguments.flow} has none")
         options[name] = value
     keras.utils.set_random_seed(arguments.seed)
-    return builder(width, context_shape=context_width, first=first, **options)
+    flow = builder(len(schema.columns), context_shape=schema.context_width, first=first, **options)
+    flow.event_columns.learn(schema.columns)
+    flow.context_columns.learn(schema.context_names)
+    return flow
 
 
 def train(

@@ -171,6 +171,9 @@ def test_conditional_fit_stores_its_categories(people):
         {"name": "age", "categories": None},
     ]
     assert (fit / "pairs.png").is_file() and not (fit / "density.png").exists()
+    flow = tfflows.load(fit)
+    assert flow.event_columns.names == ("height", "weight")
+    assert flow.context_columns.names == ("kind=ant", "kind=bee", "age")
 
 
 def test_conditional_samples_follow_their_context(people, tmp_path):
