@@ -1,11 +1,12 @@
 """Metrics of density models."""
 
 import math
+import re
 
 import keras
 import tensorflow as tf
 
-__all__ = ["BitsPerDimension", "NegativeLogLikelihood"]
+__all__ = ["BitsPerDimension", "FunctionMetric", "NegativeLogLikelihood"]
 
 
 @keras.saving.register_keras_serializable(package="tfflows", name="NegativeLogLikelihoodMetric")
@@ -88,3 +89,44 @@ class BitsPerDimension(NegativeLogLikelihood):
     def get_config(self):
         """Return the constructor's arguments."""
         return {**super().get_config(), "dimensions": self.dimensions, "scale": self.scale}
+
+
+@keras.saving.register_keras_serializable(package="tfflows")
+class FunctionMetric(keras.metrics.MeanMetricWrapper):
+    """The weighted mean over all rows of a function of the log densities.
+
+    Parameters
+    ----------
+    fn : callable
+        ``f(y, log_prob)``, which returns one value for each row; a single value, such as the mean
+        of the batch, counts for each row of it.
+    name : str, optional
+        Name in the logs; by default that of the function.
+    dtype : str, optional
+        Type of the sums.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> metric = FunctionMetric(lambda y, log_prob: tf.reduce_max(log_prob), name="best")
+    >>> metric.update_state(None, tf.constant([-1.0, -3.0]))
+    >>> float(metric.result())
+    -1.0
+    """
+
+    def __init__(self, fn, name=None, dtype=None):
+        if name is None:
+            words = re.sub(r"\W+", "", getattr(fn, "__name__", type(fn).__name__))
+            name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", words).lower()
+
+        def of_each_row(y_true, y_pred):
+            values = tf.convert_to_tensor(fn(y_true, y_pred))
+            return tf.broadcast_to(values, tf.shape(y_pred)) if values.shape.rank == 0 else values
+
+        super().__init__(of_each_row, name=name, dtype=dtype)
+        self.function = fn
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        function = keras.saving.serialize_keras_object(self.function)
+        return {"name": self.name, "dtype": self.dtype, "fn": function}

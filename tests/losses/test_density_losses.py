@@ -87,6 +87,31 @@ def test_metrics_of_ones_own_see_log_densities(flow, table):
     np.testing.assert_allclose(history["shortfall"], history["loss"], rtol=1e-5)
 
 
+@keras.saving.register_keras_serializable(package="tests.losses")
+def average(_, log_prob):
+    return tf.reduce_mean(log_prob)
+
+
+@pytest.mark.parametrize("how", [{}, {"run_eagerly": True}, {"steps_per_execution": 2}])
+def test_a_metric_that_returns_a_mean_counts_for_each_row_of_the_batch(flow, table, how, tmp_path):
+    x, weight = table
+    flow.compile(keras.optimizers.SGD(0.0), metrics=[average], **how)
+    for _ in range(2):  # The last batch is smaller.
+        history = flow.fit(x, batch_size=len(x) // 2 - 1, verbose=0).history
+        np.testing.assert_allclose(history["average"], -np.array(history["loss"]), rtol=1e-5)
+    log_prob, half = flow.log_prob(x).numpy(), len(x) // 2
+    scored = flow.evaluate(x, sample_weight=weight, batch_size=half, verbose=0, return_dict=True)
+    parts = np.split(np.arange(len(x)), range(half, len(x), half))
+    expected = np.average(
+        [log_prob[rows].mean() for rows in parts], weights=[weight[rows].sum() for rows in parts]
+    )
+    np.testing.assert_allclose(scored["average"], expected, rtol=1e-5)
+    flow.save(tmp_path / "flow.keras")
+    again = tfflows.load(tmp_path / "flow.keras")
+    again = again.evaluate(x, sample_weight=weight, batch_size=half, verbose=0, return_dict=True)
+    np.testing.assert_allclose(again["average"], expected, rtol=1e-5)
+
+
 def test_rows_of_a_density_loss_are_not_to_be_overridden():
     with pytest.raises(TypeError, match=r"Rows overrides `rows`.*implement `of"):
 

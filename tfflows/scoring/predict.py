@@ -1,5 +1,7 @@
 """`predict`: Keras's loop over batches of log densities, of data that enter as everywhere else."""
 
+import warnings
+
 import keras
 
 from tfflows.inputs import validation
@@ -52,9 +54,13 @@ def predict(
     else:
         x, context = validation.split_pair(x, context)
         data = _as_input(*check_table(model, x, context, None)[:2])
-    return keras.Model.predict(
-        model, data, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks
-    )
+    with warnings.catch_warnings():
+        if steps is None:
+            # Keras takes the end of a dataset of unknown length for one that comes too early.
+            warnings.filterwarnings("ignore", "Your input ran out of data", UserWarning)
+        return keras.Model.predict(
+            model, data, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks
+        )
 
 
 def _as_input(x, context):

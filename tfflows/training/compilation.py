@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfflows.losses import Loss, NegativeLogLikelihood
 from tfflows.losses.base import CallableLoss
-from tfflows.metrics import BitsPerDimension
+from tfflows.metrics import BitsPerDimension, FunctionMetric
 from tfflows.training.multi_step import EvaluationSteps, TrainingSteps
 from tfflows.training.state import TrainingState
 from tfflows.training.step import Objective
@@ -67,7 +67,11 @@ def check_arguments(
             )
         if isinstance(metric, BitsPerDimension) and metric.dimensions is None:
             metric.dimensions = model.event_size
-    return _check_loss(loss), metrics
+    return _check_loss(loss), [FunctionMetric(m) if _is_function(m) else m for m in metrics]
+
+
+def _is_function(metric) -> bool:
+    return callable(metric) and not isinstance(metric, (type, keras.metrics.Metric))
 
 
 def check_compiled(model, method: str) -> None:
