@@ -47,6 +47,21 @@ def test_what_a_preset_sets_itself(name, given):
     assert given not in inspect.signature(getattr(tfflows, name)).parameters
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "why"),
+    [
+        ("BNAF", "dropout", "its network is the bijector itself"),
+        ("GF", "dropout", "no network stands between"),
+        ("GF", "linear", "there is a linear map before each"),
+        ("SinhArcsinhNormal", "dropout", "no network stands between"),
+        ("SinhArcsinhNormal", "transforms", "it is one map"),
+    ],
+)
+def test_what_means_nothing_to_a_flow_is_refused_with_the_reason(name, given, why):
+    with pytest.raises(TypeError, match=f"{name} takes no {given}: {why}"):
+        getattr(tfflows, name)(2, **{given: 1})
+
+
 def test_what_one_builder_alone_takes():
     with pytest.raises(TypeError, match="CouplingFlow got an unexpected keyword argument 'order'"):
         tfflows.CircularNSF(2, coupling=True, order="random")

@@ -118,6 +118,22 @@ def test_many_passes_in_an_epoch_of_single_steps():
     np.testing.assert_allclose(single.get_weights()[0], many.get_weights()[0], atol=1e-5)
 
 
+@pytest.mark.parametrize("arguments", [{}, {"steps_per_execution": 3}, {"jit_compile": False}])
+@pytest.mark.parametrize("dataset", [False, True])
+def test_the_last_step_that_a_callback_hears_of_is_the_last(arguments, dataset):
+    ends = []
+
+    class Counts(keras.callbacks.Callback):
+        follows_blocks = True  # as the progress bar
+
+        def on_train_batch_end(self, batch, logs=None):
+            ends.append(batch)
+
+    x = tf.data.Dataset.from_tensor_slices(X).batch(20) if dataset else X
+    compiled(**arguments).fit(x, batch_size=20, epochs=2, verbose=0, callbacks=[Counts()])
+    assert ends[-1] == max(ends) == 15
+
+
 @pytest.mark.parametrize("per_execution", [1, 2, 4])
 def test_epochs_of_single_steps_go_on_in_the_rows(per_execution):
     flows = [compiled(steps_per_execution=per_execution), compiled(jit_compile=False)]

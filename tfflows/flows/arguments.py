@@ -4,7 +4,8 @@ import difflib
 import functools
 import inspect
 import numbers
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 import keras
@@ -17,7 +18,9 @@ _Builder = TypeVar("_Builder", bound=Callable)
 
 
 def extends(
-    *others: Callable, fixed: Sequence[str] = ("univariate",)
+    *others: Callable,
+    fixed: Sequence[str] = ("univariate",),
+    without: Mapping[str, str] = MappingProxyType({}),
 ) -> Callable[[_Builder], _Builder]:
     """Let the ``**kwargs`` of a function be the parameters of `others`.
 
@@ -30,6 +33,8 @@ def extends(
         What the function hands its ``**kwargs`` to; of a class, the parameters are keywords only.
     fixed : sequence of str
         Parameters of `others` that the function sets itself.
+    without : mapping of str
+        Parameters of other flows that mean nothing to this one, and why.
 
     Returns
     -------
@@ -48,6 +53,8 @@ def extends(
                     raise TypeError(
                         f"{name} sets {key} itself; use tfflows.{others[0].__name__} to choose it."
                     )
+                if key in without:
+                    raise TypeError(f"{name} takes no {key}: {without[key]}.")
                 if key not in signature.parameters:
                     raise TypeError(_unexpected(name, key, list(signature.parameters)))
             arguments = signature.bind(*args, **kwargs).arguments

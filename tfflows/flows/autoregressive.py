@@ -292,7 +292,16 @@ def UNAF(
     )
 
 
-@extends(Flow, fixed=("bijectors",))
+@extends(
+    Flow,
+    fixed=("bijectors",),
+    without={
+        "dropout": (
+            "its network is the bijector itself, and without some of its units a coordinate may be "
+            "mapped to a constant. Fewer units=, or decay of the weights, do what dropout would"
+        )
+    },
+)
 def BNAF(
     event_shape,
     context_shape=None,

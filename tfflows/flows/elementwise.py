@@ -10,8 +10,20 @@ from tfflows.models import Flow
 
 __all__ = ["GF", "SinhArcsinhNormal"]
 
+_NO_NETWORK = (
+    "each coordinate is transformed on its own, by no network whose units could be dropped"
+)
+_ONE_MAP = "it is one map, of a few parameters for each coordinate"
 
-@extends(Flow, fixed=("bijectors",))
+
+@extends(
+    Flow,
+    fixed=("bijectors",),
+    without={
+        "dropout": _NO_NETWORK,
+        "linear": "there is a linear map before each of its layers anyway",
+    },
+)
 def GF(
     event_shape,
     context_shape=None,
@@ -69,7 +81,16 @@ def GF(
     return stack(layer, event_shape, context_shape, transforms, first=first, **kwargs)
 
 
-@extends(Flow, fixed=("bijectors",))
+@extends(
+    Flow,
+    fixed=("bijectors",),
+    without={
+        "dropout": _NO_NETWORK,
+        "linear": "it has a linear map, which holds the correlations, anyway",
+        "transforms": _ONE_MAP,
+        "identity_start": f"{_ONE_MAP}, and starts at the base in any case",
+    },
+)
 def SinhArcsinhNormal(
     event_shape,
     context_shape=None,

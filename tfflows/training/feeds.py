@@ -196,8 +196,10 @@ class KerasFeed:
                 opened = self.strategy.experimental_distribute_dataset(opened)
             self._iterator = iter(opened)
         while self.steps is None or step < self.steps:
-            yield Call(step, step + self.stride - 1, lambda: self.function(self._iterator))
-            step += self.stride
+            # The last call may find fewer batches than it would take.
+            end = step + self.stride if self.steps is None else min(step + self.stride, self.steps)
+            yield Call(step, end - 1, lambda: self.function(self._iterator))
+            step = end
 
 
 Feed = DatasetFeed | KerasFeed | RowFeed
