@@ -1,6 +1,5 @@
 """The arguments of builders and presets: handed on by ``**kwargs``, checked once."""
 
-import difflib
 import functools
 import inspect
 import numbers
@@ -10,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 import keras
 
+from tfflows.inputs.keywords import unexpected
 from tfflows.inputs.validation import as_shape
 
 __all__ = ["extends"]
@@ -56,7 +56,7 @@ def extends(
                 if key in without:
                     raise TypeError(f"{name} takes no {key}: {without[key]}.")
                 if key not in signature.parameters:
-                    raise TypeError(_unexpected(name, key, list(signature.parameters)))
+                    raise TypeError(unexpected(name, key, list(signature.parameters)))
             arguments = signature.bind(*args, **kwargs).arguments
             for key, value in arguments.items():
                 default = signature.parameters[key].default
@@ -98,9 +98,3 @@ def _parameters(other) -> dict:
         for p in named
         if p.kind is not inspect.Parameter.VAR_KEYWORD
     }
-
-
-def _unexpected(name: str, key: str, known: list) -> str:
-    near = difflib.get_close_matches(key, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known)}."
-    return f"{name} got an unexpected keyword argument {key!r}; {hint}"

@@ -107,6 +107,13 @@ class Coupling(BijectorLayer):
         self.identity_start = identity_start
         self.head = None
 
+    shown = ("mask", "hidden_units")
+
+    @property
+    def not_shown(self) -> tuple:
+        """What `repr` leaves out: the network that is not in use, or is made by default."""
+        return ("hidden_units",) if self._given_conditioner else ("conditioner",)
+
     def _resolve_mask(self, size: int) -> np.ndarray:
         if size < 2:
             raise ValueError(

@@ -79,6 +79,8 @@ class MaskedAutoregressive(BijectorLayer):
     TensorShape([5, 3])
     """
 
+    shown = ("hidden_units", "order")
+
     def __init__(
         self,
         univariate: Univariate,

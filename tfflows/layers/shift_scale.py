@@ -75,6 +75,11 @@ class Shift(_PerCoordinate):
     def __init__(self, shift=0.0, **kwargs):
         super().__init__(shift, **kwargs)
 
+    @property
+    def shift(self) -> np.ndarray:
+        """Where the shift starts."""
+        return self.start
+
     def bijector(self, context=None):
         """Return the bijector that the weights describe now."""
         raw = self.raw(context)
@@ -119,6 +124,11 @@ class Scale(_PerCoordinate):
         super().__init__(scale, **kwargs)
         if not self.start.all():
             raise ValueError(f"scale must not be zero; got {self.start.tolist()}.")
+
+    @property
+    def scale(self) -> np.ndarray:
+        """Where the scale starts."""
+        return self.start
 
     def bijector(self, context=None):
         """Return the bijector that the weights describe now."""

@@ -104,6 +104,11 @@ class Standardize(FromData):
         shift = tfb.Shift(tf.convert_to_tensor(self.location))
         return shift(tfb.Scale(log_scale=tf.convert_to_tensor(self.log_scale)))
 
+    @property
+    def statistics(self) -> dict:
+        """Mean and standard deviation of each coordinate."""
+        return {"mean": self.location.numpy(), "deviation": np.exp(self.log_scale.numpy())}
+
     def adapt(self, x, context=None, sample_weight=None):
         """Take mean and standard deviation of each coordinate from `x`.
 

@@ -9,6 +9,7 @@ from tensorflow_probability import bijectors as tfb
 
 from tfflows.bijectors.in_range import InRange
 from tfflows.bijectors.permutation import check_permutation
+from tfflows.interop.description import describe
 from tfflows.interop.dry_runs import dummy_events, first_that_runs, preserve_state
 from tfflows.interop.row_by_row import fault_of_bijector
 from tfflows.interop.tfp_config import from_config, to_config
@@ -88,6 +89,10 @@ class TFPBijector(BijectorLayer):
         _check_permutations(bijector)
         self._bijector = bijector
         self._stand_in = None
+
+    def __repr__(self) -> str:
+        """Return the call that makes the bijector."""
+        return describe(self._bijector)
 
     def build(self, event_shape, context_shape=None):
         """Make the bijector's variables weights, and check that events of `event_shape` fit."""

@@ -6,6 +6,8 @@ import keras
 import tensorflow as tf
 
 from tfflows.inputs import validation
+from tfflows.inputs.keywords import refuse_misspelled
+from tfflows.interop.description import call_of
 from tfflows.privates import forgetting_results
 
 __all__ = ["Transform"]
@@ -73,9 +75,19 @@ class Transform(keras.layers.Layer):
     [[1. 2.]]
     """
 
+    #: Arguments of the constructor that `repr` shows even where they have their defaults.
+    shown: tuple = ()
+    #: Those that it leaves out.
+    not_shown: tuple = ()
+
     def __init__(self, **kwargs):
+        refuse_misspelled(type(self), kwargs)
         kwargs.setdefault("autocast", False)
         super().__init__(**kwargs)
+
+    def __repr__(self) -> str:
+        """Return the call that makes the layer, options that have their defaults left out."""
+        return call_of(self, left_out=self.not_shown, always=self.shown)
 
     def add_weight(self, *args, **kwargs):
         """Add a weight, as in Keras; the mathematics read it in its own type."""
@@ -169,6 +181,11 @@ class Transform(keras.layers.Layer):
     def needs_adapt(self) -> bool:
         """Whether the layer still waits for `adapt` to see data."""
         return False
+
+    @property
+    def statistics(self) -> dict:
+        """What the layer has taken from data, arrays by name, for a reader."""
+        return {}
 
     def adapt(self, x, context=None, sample_weight=None) -> None:
         """Set all that the layer takes from data; most layers take nothing.

@@ -37,7 +37,15 @@ class BaseDistribution(keras.layers.Layer):
             )
         self.distribution = distribution
         adopt_distribution(self, distribution, tuple(distribution.event_shape))
+        self.build(tuple(distribution.event_shape))
+
+    def build(self, event_shape):
+        """Note the shape of an event, for `summary`."""
         self.built = True
+
+    def compute_output_shape(self, event_shape):
+        """Return the shape of a batch of events."""
+        return (None, *event_shape)
 
     def check(self, event_shape, dtype) -> None:
         """Raise a ValueError unless the distribution fits latent events of shape and type."""

@@ -15,6 +15,7 @@ from tfflows import diagnostics
 from tfflows.inputs import validation
 from tfflows.inputs.columns import Columns, columns_config
 from tfflows.inputs.datasets import raising_value_errors
+from tfflows.inputs.keywords import refuse_misspelled
 from tfflows.losses.base import CallableLoss, DensityLoss
 from tfflows.privates import automatic_config, forgetting_results
 from tfflows.saving.model_files import export_model, save_model
@@ -73,8 +74,8 @@ class DensityModel(keras.Model):
     train_function: Any  # Keras's; None until it is made
 
     def __init__(self, event_shape, context_shape=None, columns: dict | None = None, **kwargs):
-        kwargs.setdefault("autocast", False)
-        super().__init__(**kwargs)
+        refuse_misspelled(type(self), kwargs)
+        super().__init__(**{"autocast": False, **kwargs})
         if self.dtype_policy.name == "mixed_float16":
             raise ValueError(
                 "mixed_float16 loses the small numbers that log-determinants are made of; use "

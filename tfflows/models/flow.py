@@ -24,6 +24,7 @@ from tfflows.layers.row_by_row import check_row_by_row
 from tfflows.layers.standardize import standardize_of_context
 from tfflows.layers.tfp_bijector import TFPBijector
 from tfflows.layers.transform import Transform, not_outside
+from tfflows.models import description
 from tfflows.models.base_distribution import BaseDistribution
 from tfflows.models.density_model import DensityModel
 from tfflows.saving import versions
@@ -523,14 +524,9 @@ class Flow(DensityModel):
         """
         return [*self.bijector_layers, self.base.distribution] if self._bijective else []
 
-    def summary(self, line_length=None, positions=None, print_fn=None, **kwargs) -> None:
-        """Print the layers, as in Keras, and which of them make the log density a bound."""
-        super().summary(line_length, positions, print_fn, **kwargs)
-        names = [repr(layer.name) for layer in self.bijector_layers if not layer.exact]
-        if names:
-            (print_fn or print)(
-                f" log_prob: a lower bound of the log density, for {', '.join(names)} draws noise"
-            )
+    summary = description.summary
+    __repr__ = description.represent
+    _repr_html_ = description.html_of
 
     # saving
 

@@ -10,6 +10,8 @@ from tfflows.univariates.raw import as_raw
 
 __all__ = ["Univariate"]
 
+_OF_KERAS = {"name", "trainable", "dtype"}
+
 
 @keras.saving.register_keras_serializable(package="tfflows")
 class Univariate:
@@ -134,5 +136,6 @@ class Univariate:
         return cls(**config)
 
     def __repr__(self) -> str:
-        arguments = ", ".join(f"{key}={value!r}" for key, value in self.get_config().items())
+        options = {k: v for k, v in self.get_config().items() if k not in _OF_KERAS}
+        arguments = ", ".join(f"{key}={value!r}" for key, value in options.items())
         return f"{type(self).__name__}({arguments})"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tfflows.bijectors.checks import check_above_zero
+from tfflows.inputs.keywords import unexpected
 
 __all__ = ["Option", "constructor", "option", "taken"]
 
@@ -68,6 +69,9 @@ def constructor(cls: type, options: dict[str, Option]) -> Callable:
     )
 
     def __init__(self, *args, **kwargs):
+        for key in kwargs:
+            if key not in options:
+                raise TypeError(unexpected(f"{cls.__name__}.__init__()", key, options))
         try:
             bound = signature.bind(self, *args, **kwargs)
         except TypeError as error:

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfflows.bijectors import monotonic_quadrature
 from tfflows.bijectors.checks import check_count, check_positive
+from tfflows.inputs.keywords import refuse_misspelled
 from tfflows.univariates.base import Univariate
 from tfflows.univariates.raw import as_raw
 
@@ -91,6 +92,7 @@ class UnconstrainedMonotonic(Univariate, keras.layers.Layer):
         **kwargs,
     ):
         kwargs.setdefault("autocast", False)
+        refuse_misspelled(type(self), kwargs)
         keras.layers.Layer.__init__(self, **kwargs)
         check_count(1, embedding=embedding)
         hidden_units = tuple(hidden_units)
