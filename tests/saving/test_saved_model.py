@@ -12,6 +12,8 @@ import tensorflow as tf
 
 import tfflows
 from tfflows import layers, univariates
+from tfflows.saving.endpoints import endpoints
+from tfflows.saving.saved_model import write_saved_model
 
 from ..properties.subject import Subject
 from ..registry import EVERY
@@ -179,6 +181,24 @@ class TestSignatures:
             ours = flow.log_prob(x, context=context)
             theirs = served.log_prob(x, context)["log_prob"]
         np.testing.assert_allclose(tape.gradient(theirs, x), tape.gradient(ours, x), rtol=1e-5)
+
+    def test_gradients_by_formulas_of_our_own(self, tmp_path):
+        # Coordinate by coordinate, whose gradient is no derivative of the operations.
+        affine = layers.MaskedAutoregressive(
+            univariates.Affine(), hidden_units=(4,), identity_start=False, dtype="float64"
+        )
+        flow = tfflows.Flow([affine], event_shape=3, dtype="float64")
+        (forward,) = (one for one in endpoints(flow) if one.name == "forward")
+        write_saved_model([forward], tmp_path / "served")
+        served = tf.saved_model.load(str(tmp_path / "served"))
+        z = tf.random.stateless_normal([1, 3], [0, 1], dtype=tf.float64)
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            x = served.forward(z)["x"]
+        slope = tape.gradient(x, z)
+        steps = 1e-5 * np.eye(3)
+        ends = (served.forward(z + sign * steps)["x"].numpy().sum(1) for sign in (1.0, -1.0))
+        np.testing.assert_allclose(slope[0], np.subtract(*ends) / 2e-5, rtol=1e-6)
 
 
 class TestFolder:

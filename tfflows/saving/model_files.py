@@ -83,6 +83,9 @@ def export_model(
     ``n`` is an int32, ``seed`` an int32 or two of them; the samples are those that
     `sample` gives for the same seed. ``forward`` and ``inverse`` are those of a `Flow`.
 
+    The first derivatives of the results are those of the model. Of layers with gradients of their
+    own TensorFlow keeps no second ones, and says so when it loads the folder.
+
     Parameters
     ----------
     filepath : str or path
