@@ -37,8 +37,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         From ``--help``, ``--version`` and malformed arguments, as argparse does.
     """
     arguments = build_parser().parse_args(argv)
-    # TensorFlow's own messages about the machine would bury the command's.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     name_columns(())
     try:
         run = importlib.import_module(f"tfflows_cli.{arguments.command}").run
