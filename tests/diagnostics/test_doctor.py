@@ -9,7 +9,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 import tfflows
-from tfflows import conditioners
+from tfflows import conditioners, layers, univariates
 
 
 def network(size=None, **kwargs):
@@ -234,3 +234,77 @@ def test_what_cannot_be_written_down_stays_as_it_is():
     td = flow_of(made, made, inline_ldj)
     code = tfflows.doctor(td).code
     assert "td.bijector.bijectors[2].bijectors[1]" in code and "tfb.Tanh()" in code
+
+
+def masked(**kwargs):
+    return layers.MaskedAutoregressive(univariates.Affine(), hidden_units=(4,), **kwargs)
+
+
+def half(**kwargs):
+    return layers.Coupling(univariates.Affine(), hidden_units=(4,), **kwargs)
+
+
+UNPERMUTED = {
+    "autoregressive": lambda: [masked(), masked()],
+    "what keeps places between": lambda: [
+        masked(),
+        layers.Shift(),
+        tfb.Scale([1.0, 2.0]),
+        layers.Elementwise(univariates.Affine()),
+        layers.Invert(masked()),
+    ],
+    "couplings": lambda: [half(), half()],
+    "bijectors of TFP": lambda: [
+        tfb.MaskedAutoregressiveFlow(network(2)),
+        tfb.MaskedAutoregressiveFlow(network(2)),
+    ],
+    "within a chain": lambda: [
+        tfb.Chain([tfb.MaskedAutoregressiveFlow(network(2)) for _ in range(2)])
+    ],
+}
+
+
+@pytest.mark.parametrize("name", UNPERMUTED)
+def test_a_flow_without_a_permutation(name):
+    flow = tfflows.Flow(UNPERMUTED[name](), 2, context_shape=1)
+    diagnosis = tfflows.doctor(flow)
+    assert diagnosis.faults == ("missing_permutation",)
+    assert ("never change" in str(diagnosis)) == (name == "couplings")
+    with pytest.warns(UserWarning, match="between .* keep their places"):
+        flow.inspect(None, None)
+    flow.inspect(None, None)  # it has said so
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        layers.Reverse,
+        layers.LU,
+        lambda: layers.Permute([1, 0]),
+        lambda: tfb.Permute([1, 0]),
+        lambda: tfb.ScaleMatvecTriL([[1.0, 0.0], [0.5, 1.0]]),
+    ],
+)
+def test_a_flow_with_a_permutation(between):
+    assert tfflows.doctor(tfflows.Flow([masked(), between(), masked()], 2)).ok
+
+
+def test_flows_in_which_nothing_is_missing():
+    for flow in (
+        tfflows.Flow([masked(), masked(order="right-to-left")], 2),
+        tfflows.Flow([half(), half(mask=[False, True])], 2),
+        tfflows.Flow([masked(), masked()], 1),
+        tfflows.CouplingNSF(3, transforms=3, hidden_units=(4,)),
+        tfflows.MAF(2, transforms=2, hidden_units=(4,), context_shape=1),
+    ):
+        assert tfflows.doctor(flow).ok
+
+
+def test_fit_warns_once_of_a_missing_permutation():
+    flow = tfflows.Flow([masked(), masked()], 2)
+    flow.compile("sgd")
+    x = np.random.default_rng(0).normal(size=(8, 2)).astype("float32")
+    with pytest.warns(UserWarning, match="never sees another") as noted:
+        flow.fit(x, epochs=1, verbose=0)
+        flow.fit(2.0 * x, epochs=1, verbose=0)
+    assert len(noted) == 1

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from tfflows.diagnostics import findings, messages, models, prescriptions
+from tfflows.diagnostics import findings, messages, models, permutations, prescriptions
 from tfflows.diagnostics.diagnosis import Diagnosis, Finding
 from tfflows.diagnostics.finite import waiting_layers
 
@@ -18,9 +18,10 @@ def doctor(thing) -> Diagnosis:
     """Look at a TFP distribution, a bijector, a Keras model or an error, and say what is wrong.
 
     It finds variables that training would not reach, variables that TFP froze, networks shared
-    between bijectors, missing permutations, a base of the wrong event shape, broken masks, networks
-    without weights or missing altogether, and answers from TFP's cache that are out of date. It
-    prints tfflows code that does what was meant.
+    between bijectors, missing permutations (also in a `tfflows.Flow`), a base of the wrong event
+    shape, joint distributions, maps that are not one-to-one or look at the whole batch, broken
+    masks, networks without weights or missing altogether, and answers from TFP's cache that are out
+    of date. It prints tfflows code that does what was meant.
 
     Parameters
     ----------
@@ -72,11 +73,11 @@ def _of_density_model(model) -> Diagnosis:
         found = [f for f in findings.of_tfp(held) if f.fault and f.name not in findings.CURED]
         code = prescriptions.code_for(held, found) if found else "model.check(x)"
         return Diagnosis(_title(model), found, code)
-    waits = []
+    found = list(permutations.of_model(model))
     if model.needs_adapt:
         what = f"{waiting_layers(model)} has not seen data yet."
-        waits = [Finding("waits_for_data", what, False)]
-    return Diagnosis(_title(model), waits, "flow.check(x)  # held-out rows")
+        found.append(Finding("waits_for_data", what, False))
+    return Diagnosis(_title(model), found, "flow.check(x)  # held-out rows")
 
 
 def _title(thing) -> str:

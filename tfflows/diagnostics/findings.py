@@ -6,11 +6,12 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from tfflows.diagnostics import networks
+from tfflows.diagnostics import networks, permutations
 from tfflows.diagnostics.diagnosis import Finding
 from tfflows.diagnostics.jacobian import jacobian
 from tfflows.diagnostics.masks import cyclic
 from tfflows.interop.dry_runs import dummy_events, first_that_runs, restore_variables
+from tfflows.interop.row_by_row import fault_of_bijector, fault_of_distribution
 from tfflows.interop.tfp_classes import is_a, public_name
 from tfflows.interop.tfp_networks import argument_of
 from tfflows.interop.tfp_parts import parts_of
@@ -24,20 +25,34 @@ CURED = ("unreached_variables", "unbuilt_network")
 
 def of_tfp(thing) -> list[Finding]:
     """Return what is wrong with a distribution or a bijector, and what is good to know."""
+    if networks.holds_several_arrays(thing):
+        return [*frozen_variables(thing), *several_arrays(thing)]
     static = [
         *frozen_variables(thing),
         *missing_functions(thing),
         *wrong_base(thing),
         *unbuilt_networks(thing),
         *shared_networks(thing),
-        *missing_permutations(thing),
+        *permutations.of_chain(networks.bijectors_in(thing)),
     ]
     # What runs the object comes last: running it gives lazy networks their weights.
     running = []
     if not any(f.name in ("missing_function", "wrong_base") for f in static):
         with restore_variables(state_of(thing)):
-            running = [*does_not_run(thing), *broken_masks(thing), *stale_cache(thing)]
-    return [*static, *running, *unreached_variables(thing), *linear_networks(thing)]
+            running = [
+                *does_not_run(thing),
+                *rows_that_meet(thing),
+                *not_one_to_one(thing),
+                *broken_masks(thing),
+                *stale_cache(thing),
+            ]
+    return [
+        *static,
+        *running,
+        *batches(thing),
+        *unreached_variables(thing),
+        *linear_networks(thing),
+    ]
 
 
 def frozen_variables(thing):
@@ -50,6 +65,16 @@ def frozen_variables(thing):
                 f"{part.where} is a keras.Variable ({part.value.path!r}). {owner} reads it once "
                 "and keeps that value: its gradient is None, and it never trains.",
             )
+
+
+def several_arrays(thing):
+    """Say what a joint distribution, or a bijector of lists, cannot be part of."""
+    yield Finding(
+        "several_arrays",
+        f"the events of {thing.name} are not single arrays, and a density model is one of rows of "
+        "numbers. tfd.Blockwise joins the parts to one vector, and tfb.Blockwise maps each part of "
+        "it by its own bijector.",
+    )
 
 
 def missing_functions(thing):
@@ -81,6 +106,16 @@ def wrong_base(thing):
             f"reinterpreted_batch_ndims={needed}).",
         )
         return
+    size = networks.event_size(thing)
+    if base.event_shape.is_fully_defined() and not _networks(thing) and _spreads(thing):
+        yield Finding(
+            "wrong_base",
+            f"one event of the base {base.name} is {_count(np.prod(base.event_shape))}, and the "
+            f"bijector spreads it over {size}: all of them get the same noise, and log_prob counts "
+            "it for each. The base must have as many coordinates as the data, as "
+            f"tfd.Sample(base, {size}) has.",
+        )
+        return
     for bijector in networks.bijectors_in(thing):
         for network in networks.networks_in(networks.function_of(bijector)):
             shape = getattr(network, "event_shape", None)
@@ -92,6 +127,24 @@ def wrong_base(thing):
                     f"the base {base.name} has events of shape {tuple(base.event_shape)}, and the "
                     f"network {network.name!r} was made for {wanted} coordinates.",
                 )
+
+
+def _spreads(thing) -> bool:
+    """Say whether a bijector has parameters for more numbers than an event of the base has."""
+    base, bijector = thing.distribution, thing.bijector
+    shape = [*base.batch_shape, *base.event_shape]
+    try:
+        if int(bijector.forward_min_event_ndims):
+            return thing.batch_shape.rank != base.batch_shape.rank
+        return list(bijector.forward(tf.zeros(shape, base.dtype)).shape) != shape
+    except ValueError:
+        return True
+    except (tf.errors.InvalidArgumentError, NotImplementedError):
+        return False
+
+
+def _count(number) -> str:
+    return "a single number" if number == 1 else f"{number} numbers"
 
 
 def unbuilt_networks(thing):
@@ -135,41 +188,6 @@ def shared_networks(thing):
             )
 
 
-def missing_permutations(thing):
-    """Find neighbors that move the same coordinates by the same ones."""
-    last = None
-    for bijector in networks.bijectors_in(thing):
-        core = networks.inner(bijector)
-        if is_a(core, *networks.MOVING):
-            if last is not None and _same_structure(last, core):
-                yield Finding(
-                    "missing_permutation",
-                    f"between {last.name} and {core.name} the coordinates keep their places, so "
-                    + (
-                        "those that the first leaves as they are never change."
-                        if is_a(core, "bijectors.RealNVP")
-                        else "the first coordinate never sees another, and layers add little."
-                    )
-                    + " Put a tfb.Permute between them.",
-                )
-            last = core
-        elif int(core.forward_min_event_ndims) > 0:
-            last = None
-
-
-def _same_structure(one, other) -> bool:
-    if public_name(one) != public_name(other):
-        return False
-    if is_a(one, "bijectors.RealNVP"):
-        keys = ("num_masked", "fraction_masked")
-        return all(one.parameters.get(key) == other.parameters.get(key) for key in keys)
-    orders = [
-        [str(argument_of(n, "input_order", "")) for n in found]
-        for found in (networks.networks_in(networks.function_of(b)) for b in (one, other))
-    ]
-    return orders[0] == orders[1] and "random" not in str(orders)
-
-
 def does_not_run(thing):
     """Ask for one density, and report the error."""
     try:
@@ -179,6 +197,79 @@ def does_not_run(thing):
         yield Finding(
             "does_not_run",
             f"one made-up event ends in {type(error).__name__}: {text[:300]}",
+        )
+
+
+def rows_that_meet(thing):
+    """Find a bijector whose answer about a row depends on the rest of its batch."""
+    shape, state = _shape_of(thing), state_of(thing)
+    try:
+        if isinstance(thing, tfb.Bijector):
+            fault = fault_of_bijector(thing, shape, thing.dtype or tf.float32, state)
+        else:
+            fault = fault_of_distribution(thing, (*thing.batch_shape, *thing.event_shape), state)
+    except Exception:  # `does_not_run` has reported it
+        return
+    if fault is not None:
+        yield Finding("depends_on_batch", f"{fault}")
+
+
+def not_one_to_one(thing):
+    """Find two points of the base that a bijector maps to one."""
+    bijector = thing if isinstance(thing, tfb.Bijector) else getattr(thing, "bijector", None)
+    transformed = networks.is_transformed(thing)
+    if bijector is None or not (transformed or bijector is thing) or _networks(thing):
+        return
+    try:
+        if transformed:
+            points = thing.distribution.sample(64, seed=(0, 0))
+        else:
+            shape = tuple(bijector.inverse_event_shape(_shape_of(thing)))
+            points = np.random.default_rng(0).normal(size=(64, *shape)).astype("float32")
+        points = np.asarray(points)
+        # Fresh tensors: TFP would remember where an image came from.
+        images = bijector.forward(tf.constant(points)).numpy()
+        others = bijector.inverse(tf.constant(images))
+        for other in others if isinstance(others, tuple) else (others,):
+            pair = _same_image(bijector, points, images, other.numpy())
+            if pair is not None:
+                yield Finding(
+                    "not_one_to_one",
+                    f"{bijector.name} is no bijection on the support of the base: it maps "
+                    f"{pair[0]:.4g} and {pair[1]:.4g} both to {pair[2]:.4g}, and its density "
+                    "counts one of them. Use a map that only increases (tfb.Exp, tfb.Softplus, a "
+                    "spline), or a base on the part where it does, such as tfd.HalfNormal for "
+                    "tfb.Square.",
+                )
+                return
+    except Exception:  # `does_not_run` has reported it
+        return
+
+
+def _same_image(bijector, points, images, others) -> tuple | None:
+    """Return two different numbers, and the one that both are mapped to."""
+    if others.shape != points.shape or images.shape != points.shape:
+        return None
+    again = bijector.forward(tf.constant(others)).numpy()
+    same = np.isclose(again, images, rtol=1e-4, atol=1e-4)
+    apart = np.isfinite(others) & (np.abs(others - points) > 1e-2 * (1.0 + np.abs(points)))
+    # Of several coordinates that are mapped together one number does not tell.
+    found = np.argwhere(same & apart) if int(bijector.forward_min_event_ndims) == 0 else []
+    if not len(found):
+        return None
+    place = tuple(found[0])
+    return points[place], others[place], images[place]
+
+
+def batches(thing):
+    """Say of a batch of distributions that it is no density of one event."""
+    if isinstance(thing, tfd.Distribution) and thing.batch_shape.rank:
+        yield Finding(
+            "batch_of_distributions",
+            f"its batch shape is {tuple(thing.batch_shape)}: log_prob gives one density for each "
+            "of them. If they are the coordinates of one event, wrap it in tfd.Independent(td, "
+            f"reinterpreted_batch_ndims={thing.batch_shape.rank}).",
+            fault=False,
         )
 
 

@@ -1,9 +1,23 @@
 """Error messages of TFP and Keras, what they mean, and the code instead."""
 
+import re
+
 from tfflows.diagnostics.diagnosis import Finding
-from tfflows.diagnostics.prescriptions import ADOPT, DENSITY_MODEL, FLOW
+from tfflows.diagnostics.prescriptions import ADOPT, DENSITY_MODEL, FLOW, SIMPLEX
 
 __all__ = ["read"]
+
+_SURPRISE = re.compile(
+    r"(log.?prob|log.?likelihood|densit|probabilit|nll|loss)\w*.*"
+    r"(positive|negative|(greater|larger|more) than (1|one|0|zero)|above (1|one|0|zero)|> ?[01])",
+    re.IGNORECASE,
+)
+_ABOVE_ONE = (
+    "a density may exceed one, so that log_prob may be positive and its negative mean, the loss, "
+    "below zero: it is probability for each unit of x, not probability. Data with a deviation of "
+    "0.01 have densities near 40, and in units a thousand times larger log_prob of D coordinates "
+    "is 6.9 D nats lower. Only the integral is one, which check(x) tries."
+)
 
 # A part of the message, the name of the finding, what it means, the code instead.
 _KNOWN = (
@@ -72,6 +86,14 @@ _KNOWN = (
         ADOPT,
     ),
     (
+        "unexpected keyword argument 'newshape'",
+        "numpy_2",
+        "tfb.Pad, and tfb.SoftmaxCentered which is made of it, call NumPy as versions before 2.4 "
+        "allowed it. With `pip install 'numpy<2.4'` they work; for rows that add up to one, "
+        "tfb.IteratedSigmoidCentered is another map, which works with any version.",
+        SIMPLEX,
+    ),
+    (
         "has no attribute 'regularizer'",
         "unreached_variables",
         "a tf.Variable was handed to Keras 3 as if it were one of its own.",
@@ -93,5 +115,7 @@ def read(message: str) -> tuple[list[Finding], str]:
     for part, name, what, code in _KNOWN:
         if part.replace("`", "") in plain:
             return [Finding(name, what)], code
+    if _SURPRISE.search(plain):
+        return [Finding("density_above_one", _ABOVE_ONE, fault=False)], ""
     what = "no such message is known here; bring the distribution, the bijector or the model."
     return [Finding("unknown_message", what, fault=False)], ""

@@ -16,6 +16,7 @@ __all__ = [
     "event_size",
     "function_of",
     "has_weights",
+    "holds_several_arrays",
     "inner",
     "is_transformed",
     "networks_in",
@@ -44,6 +45,25 @@ def is_transformed(thing) -> bool:
     if not isinstance(getattr(thing, "bijector", None), tfb.Bijector):
         return False
     return public_name(thing) in (None, "distributions.TransformedDistribution")
+
+
+def holds_several_arrays(thing) -> bool:
+    """Say whether the events of a distribution, or what a bijector maps, are not single arrays.
+
+    Examples
+    --------
+    >>> from tensorflow_probability import distributions as tfd
+    >>> holds_several_arrays(tfd.JointDistributionSequential([tfd.Normal(0.0, 1.0)]))
+    True
+    """
+    if isinstance(thing, tfb.Bijector):
+        ndims = (thing.forward_min_event_ndims, thing.inverse_min_event_ndims)
+        return any(map(tf.nest.is_nested, ndims))
+    if isinstance(thing, tfd.JointDistribution) or tf.nest.is_nested(thing.dtype):
+        return True
+    return is_transformed(thing) and any(
+        map(holds_several_arrays, (thing.distribution, thing.bijector))
+    )
 
 
 def inner(bijector) -> tfb.Bijector:
@@ -91,17 +111,25 @@ def event_size(thing) -> int | None:
     base = thing.distribution if is_transformed(thing) else thing
     if isinstance(base, tfd.Distribution):
         for shape in (base.event_shape, base.batch_shape):
-            if shape.rank and shape.is_fully_defined():
+            # A single number may have been meant to be spread over the parameters of the bijector.
+            if shape.is_fully_defined() and np.prod(shape) > 1:
                 return int(np.prod(shape))
+    sizes = list(_sizes_of(thing))
+    if isinstance(base, tfd.Distribution) and base.event_shape.rank:
+        sizes.append(1)
+    return max(sizes, default=None)
+
+
+def _sizes_of(thing):
+    """Yield the numbers of coordinates that the bijectors tell of."""
     for bijector in bijectors_in(thing):
         for network in networks_in(function_of(bijector)):
             shape = getattr(network, "event_shape", None)
             if shape is not None and np.size(shape):
-                return int(np.prod(shape))
+                yield int(np.prod(shape))
         if is_a(bijector, "bijectors.Permute"):
-            return int(bijector.permutation.shape[-1])
+            yield int(bijector.permutation.shape[-1])
         for parameter in (bijector.parameters or {}).values():
             shape = getattr(parameter, "shape", ())
             if len(shape) == 1:
-                return int(shape[0])
-    return None
+                yield int(shape[0])

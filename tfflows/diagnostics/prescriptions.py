@@ -7,21 +7,34 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tfflows.diagnostics import networks
+from tfflows.interop.row_by_row import fault_of_distribution
 from tfflows.interop.tfp_classes import is_a, parameters_of, public_name
 from tfflows.interop.tfp_networks import argument_of
+from tfflows.interop.tfp_parts import parts_of
 
-__all__ = ["ADOPT", "DENSITY_MODEL", "FLOW", "NETWORK", "code_for"]
+__all__ = ["ADOPT", "DENSITY_MODEL", "FLOW", "NETWORK", "SIMPLEX", "code_for"]
 
 _FIT = """\
 {model}.compile(optimizer="adam")  # the loss is the mean of -log p(x)
 {model}.fit(x, epochs=10)
 """
 
-ADOPT = """\
+_ADOPTED = """\
 import tfflows
 
 model = tfflows.DistributionModel(td)  # your distribution; its own variables become weights
-""" + _FIT.format(model="model")
+"""
+
+ADOPT = _ADOPTED + _FIT.format(model="model")
+
+SIMPLEX = """\
+import tfflows
+from tensorflow_probability import bijectors as tfb
+from tfflows import layers, univariates
+
+chain = [tfb.IteratedSigmoidCentered(), layers.MaskedAutoregressive(univariates.Affine())]
+flow = tfflows.Flow(chain, event_shape=3)  # as many as x has columns, which add up to one
+""" + _FIT.format(model="flow")
 
 FLOW = """\
 import tfflows
@@ -62,9 +75,39 @@ model.fit(x, context=c, epochs=10)
 
 _STRUCTURE = {
     *("frozen_variable", "missing_function", "wrong_base", "shared_network"),
-    *("missing_permutation", "broken_masks", "does_not_run"),
+    *("missing_permutation", "broken_masks", "does_not_run", "depends_on_batch"),
 }
+_LEARNING = ("layers.Masked", "layers.Coupling", "layers.ActNorm")
 _FEW = 64
+
+
+_BLOCKS = """\
+from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
+import tfflows
+
+td = tfd.TransformedDistribution(
+    tfd.Blockwise(td.distribution),  # one vector of the parts, one after the other
+    tfb.Blockwise(td.bijector.bijectors, block_sizes={sizes}),
+)
+model = tfflows.DistributionModel(td)
+"""
+
+_JOINED = """\
+from tensorflow_probability import distributions as tfd
+import tfflows
+
+td = tfd.Blockwise(td)  # one vector of the parts, one after the other
+model = tfflows.DistributionModel(td)
+"""
+
+_TOGETHER = """\
+from tensorflow_probability import distributions as tfd
+import tfflows
+
+td = tfd.Independent(td, reinterpreted_batch_ndims={rank})  # coordinates of one event
+model = tfflows.DistributionModel(td)
+"""
 
 
 def code_for(thing, findings) -> str:
@@ -77,22 +120,70 @@ def code_for(thing, findings) -> str:
     findings : sequence of Finding
         What was found.
     """
-    if not _STRUCTURE & {finding.name for finding in findings} and isinstance(
-        thing, tfd.Distribution
-    ):
-        return ADOPT
+    names = {finding.name for finding in findings}
+    if networks.holds_several_arrays(thing):
+        return _one_vector(thing)
+    if "not_one_to_one" in names or ("depends_on_batch" in names and not _normalizes(thing)):
+        return _prebuilt(thing)
+    if not _STRUCTURE & names and isinstance(thing, tfd.Distribution):
+        use = _use("model", _trains(thing))
+        if "batch_of_distributions" in names:
+            return _TOGETHER.format(rank=thing.batch_shape.rank) + use
+        return _ADOPTED + use
     if not networks.bijectors_in(thing):
         return _distribution(thing)
-    return _flow(thing)
+    return _flow(thing, "does_not_run" in names)
 
 
-def _flow(thing) -> str:
+def _trains(thing) -> bool:
+    """Say whether anything of an object trains, once it has the weights that it will have."""
+    kinds = (tf.Variable, keras.Variable, keras.layers.Layer)
+    return any(isinstance(part.value, kinds) for part in parts_of(thing)) or any(
+        networks.networks_in(networks.function_of(b)) for b in networks.bijectors_in(thing)
+    )
+
+
+def _use(model: str, trains: bool) -> str:
+    if trains:
+        return _FIT.format(model=model)
+    return f"{model}.log_prob(x)  # nothing in it trains; tfflows.NSF(event_shape=...) would\n"
+
+
+def _normalizes(thing) -> bool:
+    return any(is_a(part, "bijectors.BatchNormalization") for part in networks.bijectors_in(thing))
+
+
+def _prebuilt(thing) -> str:
+    return FLOW.replace("event_shape=2", f"event_shape={networks.event_size(thing) or 1}")
+
+
+def _one_vector(thing) -> str:
+    """Return code that makes one vector of several arrays."""
+    if isinstance(thing, tfb.Bijector):
+        return FLOW
+    if not networks.is_transformed(thing):
+        return _JOINED + _use("model", _trains(thing))
+    base, bijector = thing.distribution, thing.bijector
+    sizes = [shape.num_elements() for shape in tf.nest.flatten(base.event_shape)]
+    if (
+        is_a(bijector, "bijectors.JointMap")
+        and isinstance(bijector.bijectors, (list, tuple))
+        and isinstance(base, tfd.JointDistribution)
+        and None not in sizes
+    ):
+        return _BLOCKS.format(sizes=sizes) + _use("model", _trains(thing))
+    return FLOW
+
+
+def _flow(thing, failed: bool = False) -> str:
     root = "bijector" if isinstance(thing, tfb.Bijector) else "td.bijector"
     paths = _paths(thing if root == "bijector" else thing.bijector, root)
     size = networks.event_size(thing)
     entries = _entries(networks.bijectors_in(thing), paths, size or 2)
+    if failed and set(paths) & set(entries):
+        return _prebuilt(thing)  # what could not be written down may be what fails
     body = "".join(f"        {entry},\n" for entry in entries)
-    base = _base(None if root == "bijector" else thing.distribution)
+    base = _base(None if root == "bijector" else thing.distribution, size or 2)
     shape = f"    event_shape={size or 2},{'' if size else '  # as many as x has columns'}\n"
     imports = ["import tfflows"]
     if "tf." in (base + body).replace("tfflows.", ""):
@@ -107,7 +198,7 @@ def _flow(thing) -> str:
     return (
         "\n".join(imports)
         + f"\n\nflow = tfflows.Flow(\n    [\n{body}    ],\n{shape}{base})\n"
-        + _FIT.format(model="flow")
+        + _use("flow", _trains(thing) or any(layer in body for layer in _LEARNING))
     )
 
 
@@ -133,7 +224,7 @@ def _entries(chain, paths, size) -> list[str]:
             if is_a(core, "bijectors.RealNVP"):
                 line = _coupling(core, size)
             else:
-                line = f"layers.MaskedAutoregressive(univariates.Affine(){_sizes(core)})"
+                line = f"layers.MaskedAutoregressive({_family(core)}{_sizes(core)})"
             inverted = is_a(bijector, "bijectors.Invert")
             lines.append(f"layers.Invert({line})" if inverted else line)
             moved = True
@@ -162,15 +253,25 @@ def _coupling(core, size) -> str:
         masked = int(np.round(size * (core.parameters.get("fraction_masked") or 0.5)))
     passing = np.arange(size) < masked if masked >= 0 else np.arange(size) >= size + masked
     if passing.all() or not passing.any():
-        return "layers.Coupling(univariates.Affine())"
+        return f"layers.Coupling({_family(core)})"
     mask = f"[{', '.join(map(str, passing.tolist()))}]"
-    return f"layers.Coupling(univariates.Affine(), mask={mask})"
+    return f"layers.Coupling({_family(core)}, mask={mask})"
+
+
+def _family(core) -> str:
+    """Return the family of what a ``bijector_fn`` makes, as far as its code tells; else affine."""
+    function = (core.parameters or {}).get("bijector_fn")
+    code = getattr(function, "__code__", None)
+    spline = code is not None and "RationalQuadraticSpline" in code.co_names
+    return f"univariates.{'RationalQuadraticSpline' if spline else 'Affine'}()"
 
 
 def _other(bijector, path) -> str:
     """Return code for a bijector that is no network; where that is too long, the way to it."""
     name = public_name(bijector)
     try:
+        if is_a(networks.inner(bijector), "bijectors.BatchNormalization"):
+            return "layers.ActNorm()"
         if name in ("bijectors.Shift", "bijectors.Scale") and _learned(bijector):
             kind = name.partition(".")[2]
             value = _numbers(getattr(bijector, kind.lower()))
@@ -228,19 +329,25 @@ def _joined(array) -> str:
     return "], [".join(_joined(entry) for entry in array)
 
 
-def _base(base) -> str:
+def _base(base, size) -> str:
     """Return the argument for a base that is not the standard normal one."""
-    if base is None or base.event_shape.rank == 0:
+    if base is None or fault_of_distribution(base, (*base.batch_shape, *base.event_shape)):
         return ""
     learned = any(isinstance(v, (tf.Variable, keras.Variable)) for v in base.parameters.values())
-    if not learned and is_a(base, "distributions.MultivariateNormalDiag"):
+    if not learned and is_a(base, "distributions.MultivariateNormalDiag", "distributions.Normal"):
         standard = np.all(base.mean().numpy() == 0) and np.all(base.stddev().numpy() == 1)
         if standard:
             return ""
     try:
-        return f"    base={_call('tfd', base)},\n"
+        made = _call("tfd", base)
     except ValueError:
-        return "    base=td.distribution,\n"
+        made = "td.distribution"
+    # One event of as many coordinates as the data have.
+    if base.batch_shape.rank:
+        made = f"tfd.Independent({made}, reinterpreted_batch_ndims={base.batch_shape.rank})"
+    elif base.event_shape.num_elements() == 1 and (size > 1 or not base.event_shape.rank):
+        made = f"tfd.Sample({made}, {size})"
+    return f"    base={made},\n"
 
 
 def _distribution(thing) -> str:
@@ -252,5 +359,5 @@ def _distribution(thing) -> str:
     head = "import tensorflow as tf\nimport tfflows\n"
     return (
         f"{head}from tensorflow_probability import distributions as tfd\n\n"
-        f"td = {made}\nmodel = tfflows.DistributionModel(td)\n" + _FIT.format(model="model")
+        f"td = {made}\nmodel = tfflows.DistributionModel(td)\n" + _use("model", _trains(thing))
     )

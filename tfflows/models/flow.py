@@ -12,6 +12,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tfflows import random
+from tfflows.diagnostics.permutations import warn_unpermuted
 from tfflows.diagnostics.reach import box_of, warn_around, warn_outside
 from tfflows.distributions import FlowDistribution, StandardNormal
 from tfflows.inputs import validation
@@ -69,8 +70,7 @@ class Flow(DensityModel):
     TypeError
         If an entry is neither a layer nor a TFP bijector.
     ValueError
-        If a layer stands in the list twice, shapes or types do not fit together, or what a layer
-        makes of a row depends on the rest of the batch.
+        If a layer stands twice, shapes or types do not fit, or a row depends on its batch.
 
     References
     ----------
@@ -474,7 +474,8 @@ class Flow(DensityModel):
             layer.keep_start()
 
     def inspect(self, x, context):
-        """Warn where many values lie outside the box, or the turn, in which a layer bends them."""
+        """Warn of values outside the box, or turn, of a layer, and of missing permutations."""
+        warn_unpermuted(self)
         for layer in self.bijector_layers[:1]:
             warn_around(layer, x)
         boxed = _last(self.bijector_layers, lambda layer: box_of(layer) is not None)
