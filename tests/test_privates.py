@@ -20,6 +20,7 @@ from tfflows.privates import (
     drawn_order,
     forget_restored_epoch,
     forgetting_results,
+    is_increasing,
     is_real_nvp_template,
     masks_of,
     profiles_batches,
@@ -105,6 +106,14 @@ def test_what_a_network_of_tfp_was_made_of_and_what_it_drew():
     assert (kept["params"], kept["hidden_units"], kept["input_order"]) == (2, [4], "random")
     assert sorted(drawn_order(made)) == [1, 2, 3]
     assert [mask.shape for mask in masks_of(made)] == [(3, 4), (4, 6)]
+
+
+def test_a_scalar_bijector_says_whether_it_is_increasing():
+    scale = tfb.Chain([tfb.Shift(1.0), tfb.Scale([2.0, -3.0])])
+    assert is_increasing(scale).numpy().tolist() == [True, False]
+    assert is_increasing(tfb.Invert(tfb.Exp())).numpy()
+    with pytest.raises(NotImplementedError, match="_is_increasing"):
+        is_increasing(tfb.Permute([1, 0]))
 
 
 def test_a_template_of_real_nvp_is_known_by_its_function():

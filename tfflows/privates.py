@@ -18,6 +18,7 @@ __all__ = [
     "drawn_order",
     "forget_restored_epoch",
     "forgetting_results",
+    "is_increasing",
     "is_real_nvp_template",
     "keep_results_apart",
     "masks_of",
@@ -83,6 +84,11 @@ def automatic_config(method: _Method) -> _Method:
     """Let Keras record the constructor's arguments where a subclass inherits this `get_config`."""
     vars(method)["_is_default"] = True
     return method
+
+
+def is_increasing(bijector: tfb.Bijector) -> tf.Tensor:
+    """Whether a scalar bijector is increasing, for each of its batch, as TFP asks it for a cdf."""
+    return tf.convert_to_tensor(bijector._internal_is_increasing())
 
 
 def restored_epoch(model: keras.Model) -> int | None:

@@ -39,6 +39,8 @@ class Affine(ScalarBijector):
     [3.]
     """
 
+    increasing = True
+
     def __init__(self, shift, log_scale=None, *, name: str | None = None):
         self._shift, self._log_scale = as_parameters(shift=shift, log_scale=log_scale)
         super().__init__(self._shift, self._log_scale, name=name or "affine")

@@ -42,6 +42,12 @@ class Bijector(tfb.Bijector):
     name : str, optional
         Name of the bijector.
 
+    Attributes
+    ----------
+    increasing : bool or None
+        Whether it is an increasing function of one coordinate, as ``cdf`` and ``quantile`` of a
+        distribution need to know; None, the default, where it is not or that is not known.
+
     Examples
     --------
     >>> import tensorflow as tf
@@ -123,6 +129,18 @@ class Bijector(tfb.Bijector):
 
     def _inverse_log_det_jacobian(self, y):
         return self._inverse_pair(y)[1]
+
+    increasing: bool | None = None
+
+    def _is_increasing(self, **kwargs):
+        # TFP asks for the sake of cdf and quantile.
+        if self.increasing is None:
+            raise NotImplementedError(
+                f"{self.name} is not known to be an increasing function of one coordinate, as cdf "
+                "and quantile need it: it moves several coordinates, or the points of a circle. "
+                "Of a bijector of your own, say so by the class attribute `increasing = True`."
+            )
+        return self.increasing
 
     def _extra_event_ndims(self, x_event_ndims) -> int:
         return int(x_event_ndims) - int(self.forward_min_event_ndims)

@@ -74,6 +74,8 @@ class Bernstein(RawBijector):
     [[-100.     0.5    2. ]]
     """
 
+    increasing = True
+
     def __init__(
         self,
         raw,

@@ -105,6 +105,11 @@ class BlockAutoregressive(Bijector):
             name=name,
         )
 
+    @property
+    def increasing(self) -> bool | None:
+        """True of a single coordinate."""
+        return True if math.prod(self._event_shape) == 1 else None
+
     def _inverse_and_ildj(self, y):
         x, log_slope = self._direct(flatten_event(y, self._event_shape), self._tensors)
         return restore_event(x, self._event_shape), tf.reduce_sum(log_slope, -1)

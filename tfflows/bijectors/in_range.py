@@ -5,6 +5,7 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 from tfflows.bijectors.base import Bijector
+from tfflows.privates import is_increasing
 
 __all__ = ["InRange"]
 
@@ -80,6 +81,9 @@ class InRange(Bijector):
     def _all_finite(self, values, latent: bool):
         rank = self.forward_min_event_ndims if latent else self.inverse_min_event_ndims
         return tf.reduce_all(tf.math.is_finite(values), list(range(-int(rank), 0)))
+
+    def _is_increasing(self, **kwargs):
+        return is_increasing(self._bijector)
 
     def _forward_event_shape(self, input_shape):
         return self._bijector.forward_event_shape(input_shape)

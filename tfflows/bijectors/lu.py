@@ -1,5 +1,7 @@
 """An invertible linear map, parametrized by its LU factors."""
 
+import math
+
 import tensorflow as tf
 
 from tfflows.bijectors.base import Bijector
@@ -62,6 +64,11 @@ class LU(Bijector):
             is_constant_jacobian=True,
             name=name,
         )
+
+    @property
+    def increasing(self) -> bool | None:
+        """True of a single coordinate."""
+        return True if math.prod(self._event_shape) == 1 else None
 
     def _log_det(self, flat):
         total = tf.reduce_sum(self._log_diagonal, -1)

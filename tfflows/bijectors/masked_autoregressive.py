@@ -1,5 +1,6 @@
 """The masked autoregressive bijector: each coordinate moves by those before it."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
@@ -8,6 +9,7 @@ from tfflows.bijectors.base import Bijector
 from tfflows.bijectors.event import flatten_event, restore_event
 from tfflows.bijectors.masked_mlp_weights import MaskedMLPWeights
 from tfflows.bijectors.sequential_inverse import by_passes, sequential_inverse
+from tfflows.privates import is_increasing
 
 __all__ = ["MaskedAutoregressive"]
 
@@ -94,6 +96,12 @@ class MaskedAutoregressive(Bijector):
     def raw_parameters(self, y) -> tf.Tensor:
         """Return the raw parameters ``[..., D, P]`` of the scalar maps at data `y`."""
         return self._raw_parameters(flatten_event(y, self._event_shape))
+
+    def _is_increasing(self, **kwargs):
+        if math.prod(self._event_shape) > 1:
+            return super()._is_increasing(**kwargs)
+        raw = self._raw_parameters(tf.zeros([1], self.dtype))
+        return is_increasing(self._univariate(raw, *self._weights))
 
     def _inverse_and_ildj(self, y):
         flat = flatten_event(y, self._event_shape)

@@ -46,6 +46,8 @@ class NumericalInverse(RawBijector):
     [1. 3.]
     """
 
+    increasing = True
+
     def __init__(self, raw, shared: Sequence = (), *, name: str):
         super().__init__(raw, name=name)
         self._shared = [tf.convert_to_tensor(tensor) for tensor in shared]

@@ -1,5 +1,7 @@
 """A permutation of all the coordinates of an event."""
 
+import math
+
 import numpy as np
 import tensorflow as tf
 
@@ -45,6 +47,11 @@ class Permutation(Bijector):
                 f"{self._event_shape} has {size} coordinates."
             )
         super().__init__(len(self._event_shape), is_constant_jacobian=True, name=name)
+
+    @property
+    def increasing(self) -> bool | None:
+        """True of a single coordinate."""
+        return True if math.prod(self._event_shape) == 1 else None
 
     def _reorder(self, value, order):
         flat = flatten_event(value, self._event_shape)

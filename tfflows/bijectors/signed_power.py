@@ -39,6 +39,8 @@ class SignedPower(ScalarBijector):
     [-9.  0.  4.]
     """
 
+    increasing = True
+
     def __init__(self, log_power, *, name: str | None = None):
         (self._log_power,) = as_parameters(log_power=log_power)
         super().__init__(self._log_power, name=name or "signed_power")

@@ -61,6 +61,8 @@ class SinhArcsinh(ScalarBijector):
     [0.1189 1.1752 3.2051]
     """
 
+    increasing = True
+
     def __init__(
         self, skewness, log_tail, location=None, log_scale=None, *, name: str | None = None
     ):

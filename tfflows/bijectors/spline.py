@@ -57,6 +57,11 @@ class Spline(RawBijector):
         self._circular = circular
 
     @property
+    def increasing(self) -> bool | None:
+        """True of a map of the line; a circle has no order."""
+        return None if self._circular else True
+
+    @property
     def bound(self) -> float:
         """Half the width of the box."""
         return self._bound

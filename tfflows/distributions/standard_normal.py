@@ -68,6 +68,34 @@ class StandardNormal(Base):
         constant = math.prod(self._shape) * math.log(2 * math.pi)
         return -0.5 * (tf.reduce_sum(tf.square(value), axes) + tf.constant(constant, self.dtype))
 
+    # Of each coordinate, in tails, too, where a difference from 1 would be rounded away.
+
+    def _each(self):
+        return tfd.Normal(tf.zeros([], self.dtype), tf.ones([], self.dtype))
+
+    def _log_cdf(self, value):
+        return tf.reduce_sum(self._each().log_cdf(value), list(range(-len(self._shape), 0)))
+
+    def _cdf(self, value):
+        return tf.reduce_prod(self._each().cdf(value), list(range(-len(self._shape), 0)))
+
+    def _log_survival_function(self, value):
+        if math.prod(self._shape) == 1:
+            return self._log_cdf(-value)
+        return tf.math.log1p(-self._cdf(value))
+
+    def _survival_function(self, value):
+        return self._cdf(-value) if math.prod(self._shape) == 1 else 1.0 - self._cdf(value)
+
+    def _quantile(self, value):
+        if math.prod(self._shape) != 1:
+            raise NotImplementedError(
+                f"a quantile is that of one coordinate; events have shape {self._shape}."
+            )
+        return tf.reshape(
+            self._each().quantile(value), tf.concat([tf.shape(value), self._shape], 0)
+        )
+
     def _entropy(self):
         each = 0.5 * math.log(2 * math.pi * math.e)
         return tf.constant(math.prod(self._shape) * each, self.dtype)

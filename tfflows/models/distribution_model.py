@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfflows.distributions import FlowDistribution
+from tfflows.distributions import FlowDistribution, LiveDistribution
 from tfflows.inputs.columns import columns_config
 from tfflows.interop.dry_runs import restore_variables
 from tfflows.interop.tfp_classes import is_a, public_name
@@ -113,16 +113,12 @@ class DistributionModel(DensityModel):
             If a context is given.
         """
         self._context(context)
-        given = self.tfp_distribution
-        if public_name(given) == "distributions.TransformedDistribution":
-            return FlowDistribution(
-                given.distribution,
-                given.bijector,
-                kwargs_split_fn=given.parameters["kwargs_split_fn"],
-                validate_args=given.validate_args,
-                name=given.name,
-            )
-        return _Fresh(given)
+        transformed = public_name(self.tfp_distribution) == "distributions.TransformedDistribution"
+        return (FlowDistribution if transformed else LiveDistribution)(self)
+
+    def plain_distribution(self, context=None) -> tfd.Distribution:
+        """Return the distribution that was given, which TFP's cache may answer for."""
+        return self.tfp_distribution
 
     def components(self) -> list:
         """Return bijector and base of a transformed distribution; nothing of any other."""
@@ -174,68 +170,3 @@ def _event_shape(distribution: tfd.Distribution) -> tuple[int, ...]:
                 f"{distribution.name} does not know the shape of its events; pass event_shape=..."
             ) from error
     return tuple(shape)
-
-
-def _asked_afresh(question: str):
-    def ask(self, value, **kwargs):
-        fresh = tf.cast(tf.identity(value), self.dtype)
-        return getattr(self._given, question)(fresh, **kwargs)
-
-    return ask
-
-
-def _passed_on(question: str):
-    def ask(self, **kwargs):
-        return getattr(self._given, question)(**kwargs)
-
-    return ask
-
-
-class _Fresh(tfd.Distribution):
-    """A distribution that hands another one a fresh tensor with each question."""
-
-    def __init__(self, distribution: tfd.Distribution):
-        self._given = distribution
-        super().__init__(
-            dtype=distribution.dtype,
-            reparameterization_type=distribution.reparameterization_type,
-            validate_args=distribution.validate_args,
-            allow_nan_stats=distribution.allow_nan_stats,
-            parameters={"distribution": distribution},
-            name=distribution.name,
-        )
-
-    def _batch_shape(self):
-        return self._given.batch_shape
-
-    def _batch_shape_tensor(self):
-        return self._given.batch_shape_tensor()
-
-    def _event_shape(self):
-        return self._given.event_shape
-
-    def _event_shape_tensor(self):
-        return self._given.event_shape_tensor()
-
-    def _sample_n(self, n, seed=None, **kwargs):
-        return self._given.sample(n, seed=seed, **kwargs)
-
-    def _sample_and_log_prob(self, sample_shape, seed, **kwargs):
-        return self._given.experimental_sample_and_log_prob(sample_shape, seed=seed, **kwargs)
-
-    def _default_event_space_bijector(self, *args, **kwargs):
-        return self._given.experimental_default_event_space_bijector(*args, **kwargs)
-
-    _log_prob = _asked_afresh("log_prob")
-    _prob = _asked_afresh("prob")
-    _log_cdf = _asked_afresh("log_cdf")
-    _cdf = _asked_afresh("cdf")
-    _log_survival_function = _asked_afresh("log_survival_function")
-    _survival_function = _asked_afresh("survival_function")
-    _quantile = _asked_afresh("quantile")
-    _mean = _passed_on("mean")
-    _variance = _passed_on("variance")
-    _stddev = _passed_on("stddev")
-    _covariance = _passed_on("covariance")
-    _mode = _passed_on("mode")
-    _entropy = _passed_on("entropy")

@@ -264,6 +264,8 @@ class Flow(DensityModel):
     def bijector(self, context=None) -> tfb.Bijector:
         """Return the chain of bijectors, latent to data, that the weights describe now.
 
+        It is valid until they change.
+
         Raises
         ------
         NotImplementedError
@@ -282,10 +284,8 @@ class Flow(DensityModel):
         # lists all parts, and in a program each operation carries it.
         return tfb.Chain(chain, name="chain") if chain else tfb.Identity()
 
-    def distribution(self, context=None) -> tfd.TransformedDistribution:
-        """Return the transformed distribution that the weights describe now.
-
-        It is valid until the weights change; the model's own calls always follow them.
+    def distribution(self, context=None) -> FlowDistribution:
+        """Return the distribution that the weights describe, whatever they become.
 
         Parameters
         ----------
@@ -297,15 +297,18 @@ class Flow(DensityModel):
         NotImplementedError
             If a layer is no bijection.
         """
+        return FlowDistribution(self, self._context(context))
+
+    def plain_distribution(self, context=None) -> tfd.Distribution:
+        """Return a ``tfd.TransformedDistribution``, valid until the weights change."""
         bijector, base = self.bijector(context), self.base.distribution
         if context is not None:
             # Each context has its own events, also where no layer makes use of it.
-            context = tf.convert_to_tensor(context)
-            batch_rank = context.shape.rank - len(self.context_shape or ())
+            batch = batch_shape_of(context, self.context_shape)
             known = bijector.experimental_batch_shape(x_event_ndims=len(self._latent_shape))
-            if known.rank is not None and known.rank < batch_rank:
-                base = tfd.BatchBroadcast(base, with_shape=tf.shape(context)[:batch_rank])
-        return FlowDistribution(base, bijector, name=self.name)
+            if known.rank is not None and known.rank < len(batch):
+                base = tfd.BatchBroadcast(base, with_shape=batch)
+        return tfd.TransformedDistribution(base, bijector, name=self.name)
 
     # The ways through the layers. In a graph they compute what tfb.Chain does, bit for bit.
 
