@@ -4,6 +4,7 @@ import math
 
 import tensorflow as tf
 import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from tfflows.distributions.base import Base
 from tfflows.random import normal

@@ -250,13 +250,10 @@ class Flow(DensityModel):
         if self.context_network is not None:
             rank = len(self.context_shape or ())
             batch = tf.shape(context)[: context.shape.rank - rank]
-            rows = (
-                tf.reshape(context, tf.concat([[-1], self.context_shape], 0))
-                if (context.shape.rank != rank + 1)
-                else context
-            )
+            flat, rows = context.shape.rank == rank + 1, tf.concat([[-1], self.context_shape], 0)
+            rows = context if flat else tf.reshape(context, rows)
             features = tf.cast(self.context_network(rows), self.variable_dtype)
-            if context.shape.rank != rank + 1:
+            if not flat:
                 features = tf.reshape(features, tf.concat([batch, features.shape[1:]], 0))
             context = features
         return context
