@@ -48,6 +48,31 @@ INCLUDED = {
     "CHANGELOG.md": "changelog",
 }
 
+# What a closed cell with this tag is called.
+CELLS = {"install": "Install", "setup": "Set-up", "solution": "Solution"}
+
+# Methods that Keras calls; people call others.
+KERAS_CALLS = {
+    "add_weight",
+    "build",
+    "build_from_config",
+    "call",
+    "compile_from_config",
+    "compute_loss",
+    "compute_output_shape",
+    "from_config",
+    "get_build_config",
+    "get_compile_config",
+    "get_config",
+    "load_weights",
+    "make_train_function",
+    "reset_state",
+    "result",
+    "test_step",
+    "train_step",
+    "update_state",
+}
+
 
 def public() -> dict[str, dict[str, Any]]:
     """Return for each package the objects that have their page in it, by name."""
@@ -138,13 +163,23 @@ def members(cls: type) -> list[str]:
             documented = inspect.isroutine(value) or isinstance(value, (property, classmethod))
             # Metaclasses of TFP copy its methods into our classes.
             ours = getattr(value, "__module__", "tfflows").startswith("tfflows")
-            if documented and ours and not name.startswith("_") and value.__doc__:
+            hidden = name.startswith("_") or name in KERAS_CALLS
+            if documented and ours and not hidden and value.__doc__:
                 found.setdefault(name, base)
     return sorted(found)
 
 
 def _is_model(cls: type) -> bool:
     return issubclass(cls, tfflows.DensityModel)
+
+
+def signature(cls: type) -> str:
+    """Return the arguments of the constructor, which Keras hides behind a `__new__` of its own."""
+    if not cls.__init__.__module__.startswith("tfflows"):
+        return ""
+    _, *parameters = inspect.signature(cls.__init__).parameters.values()
+    bare = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in parameters]
+    return str(inspect.Signature(bare))
 
 
 def first_sentence(value: Any) -> str:
@@ -181,7 +216,7 @@ def page(package: str, name: str, value: Any, chapters: list[str]) -> str:
     address = f"{package}.{name}"
     text = heading(name) + f".. currentmodule:: {package}\n\n"
     if inspect.isclass(value):
-        text += f".. autoclass:: {address}\n   :show-inheritance:\n"
+        text += f".. autoclass:: {address}{signature(value)}\n   :show-inheritance:\n"
         if listed := members(value):
             text += f"   :members: {', '.join(listed)}\n"
     else:
@@ -284,6 +319,20 @@ class LinkCode(SphinxPostTransform):
                 LOGGER.warning("there is no %s", text, location=node)
 
 
+def title_cells(app: Sphinx, doctree: nodes.document) -> None:
+    """Say on closed cells what is in them."""
+    for node in doctree.findall(nodes.container):
+        for tag, title in CELLS.items():
+            if f"tag_{tag}" in node["classes"]:
+                node["prompt_show"] = node["prompt_hide"] = title
+
+
+def fill_in_address(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Let install cells take tfflows from the address of the repository, where it is known."""
+    if url := app.config.html_theme_options.get("repository_url"):
+        source[0] = source[0].replace("https://ADDRESS/tfflows", url)
+
+
 def exists(address: str) -> bool:
     """Say whether an address names anything, public or not."""
     try:
@@ -316,6 +365,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension."""
     roles.register_local_role("public-name", public_name)
     app.connect("config-inited", write_pages, priority=100)  # before the table of contents is read
+    app.connect("source-read", fill_in_address)
+    app.connect("doctree-read", title_cells)
     app.connect("missing-reference", missing)
     app.add_post_transform(LinkCode)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -44,11 +44,12 @@ def test_a_chapter_of_the_book_has_its_parts(chapter):
     parts = ["Who this is for", "find_spec", "## Exercises", "## Summary", "{footbibliography}"]
     places = [text.index(part) for part in parts]
     assert places == sorted(places)
-    assert "{margin}" in text and ":tags: [hide-cell]" in text
+    for part in ("{margin}", ":tags: [hide-cell, install]", ":tags: [hide-cell, setup]"):
+        assert part in text
     exercises = re.split(r"\{admonition\} Exercise \d", text)[1:]
     assert 3 <= len(exercises) <= 5
     for exercise in exercises:  # with a solution that stays closed
-        assert ":class: dropdown" in exercise or ":tags: [hide-cell]" in exercise
+        assert ":class: dropdown" in exercise or ":tags: [hide-cell, solution]" in exercise
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)

@@ -162,6 +162,26 @@ def test_knots_are_where_the_formula_changes(family):
     assert np.all(np.maximum(at, jump) > 20.0 * np.median(elsewhere) + 1e-9)
 
 
+def test_the_parts_of_a_linear_rational_bin_meet_where_its_formula_changes():
+    family = SPLINES[-1]
+    raw = np.random.default_rng(3).normal(size=family.parameter_size)
+    bijector = family.bijector(tf.constant(raw[None]))
+    knots, splits = bijector.data_knots().numpy()[0], bijector.data_splits().numpy()[0]
+    assert np.all(knots[:-1] < splits) and np.all(splits < knots[1:])
+
+    def bend(places):
+        """Return the jump of the slope of the log slope."""
+        step = 1e-7
+        x = np.stack([places - step, places, places + step], -1)[..., None]
+        log_slope = bijector.inverse_log_det_jacobian(tf.constant(x), 0).numpy()[..., 0]
+        return np.abs(log_slope[:, 2] + log_slope[:, 0] - 2.0 * log_slope[:, 1]) / step
+
+    assert np.all(bend(splits) > 1e-2)
+    assert np.all(bend(0.5 * (knots[:-1] + splits)) < 1e-2)
+    above, _ = plot.univariate(family, raw).axes
+    np.testing.assert_allclose(above.lines[3].get_xdata(), splits)
+
+
 def test_a_univariate_is_drawn_with_its_slope_and_knots():
     family = SPLINES[0]
     raw = np.random.default_rng(3).normal(size=family.parameter_size)

@@ -104,6 +104,16 @@ class LinearRationalSpline(Spline):
                 f"min_split={min_split!r}: expected 0 <= min_split < 1 / 2, a fraction of a bin."
             )
 
+    def data_splits(self) -> tf.Tensor:
+        """Return where the two parts of each bin meet on the data side, ``[..., K]``."""
+        knots = self.data_knots()
+        place = self._place(self._raw[..., -self._bins :])
+        return knots[..., :-1] + place * (knots[..., 1:] - knots[..., :-1])
+
+    def _place(self, raw):
+        """Squash raw numbers to shares of a bin."""
+        return self._min_split + (1.0 - 2.0 * self._min_split) * tf.sigmoid(raw)
+
     def _bin(self, raw, value, along):
         """Position in the bin, its starts and sizes, the slopes at its ends and the place."""
         count = self._bins
@@ -115,8 +125,7 @@ class LinearRationalSpline(Spline):
         # Chosen raw and squashed afterwards. The ends of the box stand for raw zeros: slope 1.
         ends = [tf.reduce_sum(one_hot * inner, 0) for one_hot in (here[1:], here[:-1])]
         left, right = tf.unstack(soft_slope(tf.stack(ends), self._min_slope))
-        place = tf.sigmoid(tf.reduce_sum(here * places, 0))
-        place = self._min_split + (1.0 - 2.0 * self._min_split) * place
+        place = self._place(tf.reduce_sum(here * places, 0))
         return position(value, start[along], size[along]), start, size, left, right, place
 
     def _bend(self, raw, value, along):

@@ -17,6 +17,8 @@ def univariate(
 ) -> Figure:
     """Plot a map of one variable, data to latent, and its slope; of a spline also the knots.
 
+    Bins of a linear rational spline have two parts; diamonds mark where they meet.
+
     Parameters
     ----------
     family : Univariate
@@ -68,10 +70,13 @@ def univariate(
     above.plot(x, z, color=BLUE, lw=1.8, label=type(family).__name__)
     below.plot(x, slope, color=BLUE, lw=1.8)
     below.axhline(1.0, color=GRAY, lw=0.8)
+    marks = [("data_knots", "knots", "o"), ("data_splits", "parts of a bin meet", "d")]
+    for method, label, marker in marks:
+        if hasattr(bijector, method):
+            places = getattr(bijector, method)().numpy().reshape(-1)
+            images = bijector.inverse(tf.constant(places[:, np.newaxis], dtype)).numpy()[:, 0]
+            above.plot(places, images, ls="none", marker=marker, ms=5, color=ORANGE, label=label)
     if hasattr(bijector, "data_knots"):
-        knots = bijector.data_knots().numpy().reshape(-1)
-        images = bijector.inverse(tf.constant(knots[:, np.newaxis], dtype)).numpy()[:, 0]
-        above.plot(knots, images, ls="none", marker="o", ms=5, color=ORANGE, label="knots")
         for ax in (above, below):
             ax.axvspan(-box, box, color=GRAY, alpha=0.12, lw=0)
     above.set(ylabel="latent z", xlim=(low, high))
