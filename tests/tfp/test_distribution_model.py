@@ -403,3 +403,55 @@ class TestErrors:
             pytest.raises(ValueError, match=r"outside the scope of the MirroredStrategy"),
         ):
             DistributionModel(outside)
+
+
+class TestShapes:
+    """Base and bijector of different shapes, refused with both, as a flow refuses them."""
+
+    @pytest.mark.parametrize("event_shape", [3, None])
+    def test_a_base_smaller_than_the_bijector(self, event_shape):
+        base = tfd.Independent(tfd.Normal([0.0], [1.0]), 1)
+        td = tfd.TransformedDistribution(base, tfb.Shift(tf.Variable([1.0, 2.0, 3.0])))
+        with pytest.raises(ValueError, match=r"base .* shape \(1,\), but .*latent .* shape \(3,\)"):
+            DistributionModel(td, event_shape=event_shape)
+
+    def test_a_diagonal_base_smaller_than_the_bijector(self):
+        td = tfd.TransformedDistribution(
+            tfd.MultivariateNormalDiag([0.0]), tfb.Scale(tf.Variable([1.0, 1.0]))
+        )
+        with pytest.raises(ValueError, match=r"base .* shape \(1,\), but .*latent .* shape \(2,\)"):
+            DistributionModel(td)
+
+    @pytest.mark.parametrize("within", [False, True], ids=["plain", "Independent"])
+    def test_a_scalar_base_under_a_bijector_of_vectors(self, within):
+        bijector = tfb.ScaleMatvecDiag(tf.Variable([2.0]))
+        td = tfd.TransformedDistribution(tfd.Normal(0.0, 1.0), bijector)
+        with pytest.raises(ValueError, match=r"rank 1 or more.*tfd.Sample\(base, sample_shape"):
+            DistributionModel(tfd.Independent(td, 1) if within else td)
+        # What the message says to do.
+        base = tfd.Sample(tfd.Normal(0.0, 1.0), sample_shape=[1])
+        model = DistributionModel(tfd.TransformedDistribution(base, bijector))
+        np.testing.assert_allclose(model.log_prob([[2.0]]), tfd.Normal(0.0, 2.0).log_prob([2.0]))
+
+    def test_a_batch_and_its_remedy(self):
+        shift = tf.Variable([1.0, 2.0, 3.0])
+        td = tfd.TransformedDistribution(tfd.Normal(0.0, 1.0), tfb.Shift(shift))
+        with pytest.raises(ValueError, match=r"tfd.Independent\(distribution, .*ndims=1\)"):
+            DistributionModel(td)
+        model = DistributionModel(tfd.Independent(td, 1))
+        expected = tfd.MultivariateNormalDiag(shift).log_prob(tf.zeros([3]))
+        np.testing.assert_allclose(model.log_prob(tf.zeros([3])), expected, rtol=1e-6)
+
+    def test_an_event_shape_that_is_not_the_distributions(self):
+        with pytest.raises(ValueError, match=r"events of shape \(2,\), and event_shape=\(3,\)"):
+            DistributionModel(tfd.MultivariateNormalDiag([0.0, 0.0]), event_shape=3)
+
+    def test_rows_outside_the_support(self):
+        base = tfd.MultivariateNormalDiag(tf.Variable([0.0, 0.0]))
+        model = DistributionModel(tfd.TransformedDistribution(base, tfb.Exp()))
+        x = np.exp(np.random.default_rng(0).normal(size=(300, 2))).astype("float32")
+        assert not model.outside_support(x).any()
+        x[7] = -1.0
+        model.compile(keras.optimizers.Adam(1e-3))
+        with pytest.raises(ValueError, match=r"1 row lies outside the support .*row 7"):
+            model.fit(x, epochs=1, verbose=0)

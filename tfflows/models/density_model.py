@@ -17,6 +17,8 @@ from tfflows.inputs.columns import Columns, columns_config
 from tfflows.inputs.datasets import raising_value_errors
 from tfflows.inputs.keywords import refuse_misspelled
 from tfflows.losses.base import CallableLoss, DensityLoss
+from tfflows.models import building
+from tfflows.models.one_context import of_batches
 from tfflows.privates import automatic_config, forgetting_results
 from tfflows.saving.model_files import export_model, save_model
 from tfflows.scoring import calls
@@ -98,6 +100,12 @@ class DensityModel(keras.Model):
             x, *args, **({} if context is None else {"context": context}), **kwargs
         )
 
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        # Of a model that knows of plain distributions, those of `distribution` ask by themselves.
+        if "distribution" in vars(cls) and not hasattr(cls, "plain_distribution"):
+            cls.distribution = of_batches(cls.distribution)
+
     def add_weight(self, *args, **kwargs):
         """Add a weight, as in Keras; under a mixed policy, too, it is read in its own type."""
         return super().add_weight(*args, **{"autocast": self.autocast, **kwargs})
@@ -116,29 +124,16 @@ class DensityModel(keras.Model):
         Parameters
         ----------
         context : tf.Tensor, optional
-            Contexts ``[..., *context_shape]``, the batch of the distribution.
+            Contexts ``[..., *context_shape]``, the batch of the distribution. A method of yours
+            sees one batch axis or more: a single context reaches it as a batch of one.
         """
         raise NotImplementedError(
             f"{type(self).__name__} does not implement `distribution(context=None)`."
         )
 
-    def build(self, x_shape=None, context_shape=None):
-        """Create the weights by one density of a blank event."""
-        if self.built:
-            return
-        self.built = True
-        context = None
-        if self.context_shape is not None:
-            context = tf.zeros([1, *self.context_shape], self.variable_dtype)
-        self._log_density(tf.zeros([1, *self.event_shape], self.variable_dtype), context)
-
-    def get_build_config(self):
-        """Return the shapes, which say to Keras that the model is to be built when it is loaded."""
-        return {"event_shape": self.event_shape, "context_shape": self.context_shape}
-
-    def build_from_config(self, config):
-        """Build from what the constructor was given."""
-        self.build()
+    build = building.build
+    get_build_config = building.get_build_config
+    build_from_config = building.build_from_config
 
     @automatic_config
     def get_config(self):

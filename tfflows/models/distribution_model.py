@@ -1,14 +1,22 @@
 """Any TFP distribution as a model that Keras trains."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfflows.distributions import FlowDistribution, LiveDistribution
 from tfflows.inputs.columns import columns_config
-from tfflows.interop.dry_runs import restore_variables
+from tfflows.inputs.validation import as_shape
+from tfflows.interop.dry_runs import (
+    dummy_events,
+    first_that_runs,
+    preserve_state,
+    restore_variables,
+)
 from tfflows.interop.tfp_classes import is_a, public_name
 from tfflows.interop.tfp_config import from_config, to_config
+from tfflows.interop.tfp_parts import parts_of
 from tfflows.interop.variable_tracking import adopt_distribution, state_of
 from tfflows.models.density_model import DensityModel
 
@@ -48,7 +56,8 @@ class DistributionModel(DensityModel):
         If the distribution is a batch of distributions or a joint distribution, if its log_prob
         uses a variable that cannot become a weight or a network that wants a context, or if it was
         made outside the scope of the
-        ``tf.distribute`` strategy that the model is made in. In `get_config`: if a part of it has
+        ``tf.distribute`` strategy that the model is made in; if base and bijector of a transformed
+        distribution are for events of different shapes. In `get_config`: if a part of it has
         no name, such as a lambda.
 
     Notes
@@ -82,6 +91,7 @@ class DistributionModel(DensityModel):
                 f"{type(distribution).__name__}."
             )
         _check_single(distribution)
+        _check_given_shape(distribution, event_shape)
         dtype = tf.as_dtype(distribution.dtype)
         kwargs.setdefault("dtype", dtype.name if dtype.is_floating else None)
         shape = _event_shape(distribution) if event_shape is None else event_shape
@@ -93,7 +103,14 @@ class DistributionModel(DensityModel):
                 f"{self.variable_dtype}."
             )
         self.tfp_distribution = distribution
-        adopt_distribution(self, distribution, self.event_shape, scope=self.name)
+        try:
+            adopt_distribution(self, distribution, self.event_shape, scope=self.name)
+        except ValueError:
+            # Where shapes are the cause, TFP's message says neither of them.
+            _check_latent_shape(distribution, self.event_shape)
+            raise
+        with preserve_state([*state_of(distribution), *self.variables]):
+            _check_latent_shape(distribution, self.event_shape)
         self.built = True
 
     def distribution(self, context=None) -> tfd.Distribution:
@@ -126,6 +143,17 @@ class DistributionModel(DensityModel):
         transformed = is_a(given, "distributions.TransformedDistribution")
         return [given.bijector, given.distribution] if transformed else []
 
+    def outside_support(self, x, context=None) -> np.ndarray:
+        """Say for each row of `x` whether the density is zero there, or not a number.
+
+        TFP answers NaN outside the range of a bijector. So do weights that have become too large,
+        but then for what the distribution itself draws, too.
+        """
+        outside = super().outside_support(x, context)
+        if not np.isfinite(self.log_prob(self.sample(1, seed=0))).all():
+            return outside
+        return outside | np.isnan(self.log_prob(x, context))
+
     def get_config(self) -> dict:
         """Return the constructor's arguments."""
         return {
@@ -142,13 +170,76 @@ class DistributionModel(DensityModel):
         return cls(**{**config, "distribution": from_config(config["distribution"])})
 
 
+def _parts(distribution: tfd.Distribution) -> tuple:
+    """Return bijector and base of a transformed distribution of arrays; nothing of any other."""
+    if not is_a(distribution, "distributions.TransformedDistribution"):
+        return ()
+    bijector, base = distribution.bijector, distribution.distribution
+    ranks = bijector.forward_min_event_ndims, bijector.inverse_min_event_ndims
+    joint = any(map(tf.nest.is_nested, (*ranks, base.dtype)))
+    return () if joint else (bijector, base)
+
+
+def _check_given_shape(distribution: tfd.Distribution, event_shape) -> None:
+    known = distribution.event_shape
+    # Of any base under any bijector TFP knows the shape of the base's events alone.
+    composed = public_name(distribution) == "distributions.TransformedDistribution"
+    if event_shape is None or composed or not known.is_fully_defined():
+        return
+    given = as_shape(event_shape, "event_shape")
+    if given != tuple(known):
+        raise ValueError(
+            f"{distribution.name} has events of shape {tuple(known)}, and event_shape={given} was "
+            "given; leave event_shape out, or make the distribution of events of that shape."
+        )
+
+
+def _check_base_rank(distribution: tfd.Distribution) -> None:
+    inside = [p.value for p in parts_of(distribution) if isinstance(p.value, tfd.Distribution)]
+    for bijector, base in filter(None, map(_parts, inside)):
+        rank, least = base.event_shape.rank, int(bijector.forward_min_event_ndims)
+        if rank is not None and rank < least:
+            raise ValueError(
+                f"the bijector {bijector.name!r} maps events of rank {least} or more, and the base "
+                f"{base.name} has events of shape {tuple(base.event_shape)}. Give the base the "
+                "coordinates of an event, for D of them tfd.Sample(base, sample_shape=[D]) or "
+                "tfd.MultivariateNormalDiag(tf.zeros([D]))."
+            )
+
+
+def _check_latent_shape(distribution: tfd.Distribution, event_shape: tuple) -> None:
+    for bijector, base in filter(None, [_parts(distribution)]):
+        if not base.event_shape.is_fully_defined():
+            return
+        events = dummy_events((1, *event_shape), distribution.dtype)
+        try:
+            latent = first_that_runs(bijector.inverse, events)
+        except (tf.errors.InvalidArgumentError, ValueError):
+            return
+        latent = latent[0] if isinstance(latent, tuple | list) else latent
+        if tuple(latent.shape[1:]) != tuple(base.event_shape):
+            raise ValueError(
+                f"base {base.name} has events of shape {tuple(base.event_shape)}, but the bijector "
+                f"{bijector.name!r} maps events of shape {event_shape} to latent points of shape "
+                f"{tuple(latent.shape[1:])}: one latent number would serve several coordinates. "
+                "Give the base one for each."
+            )
+
+
 def _check_single(distribution: tfd.Distribution) -> None:
+    _check_base_rank(distribution)
     if tf.nest.is_nested(distribution.dtype) or isinstance(distribution, tfd.JointDistribution):
         raise ValueError(
             f"{distribution.name} is a distribution of several arrays, and an event of a model is "
             "one array; use tfd.Blockwise to join the parts to one vector."
         )
-    batch = distribution.batch_shape
+    try:
+        batch = distribution.batch_shape
+    except ValueError as error:
+        raise ValueError(
+            f"the shapes of the parts of {distribution.name} do not fit together: {error}. Give a "
+            "base as many coordinates as the parameters of the bijector have."
+        ) from error
     if batch.rank != 0:
         raise ValueError(
             f"{distribution.name} has batch shape {batch}: it is a batch of distributions of "

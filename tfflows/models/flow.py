@@ -28,6 +28,7 @@ from tfflows.layers.transform import Transform, not_outside
 from tfflows.models import description
 from tfflows.models.base_distribution import BaseDistribution
 from tfflows.models.density_model import DensityModel
+from tfflows.models.one_context import as_batch
 from tfflows.saving import versions
 from tfflows.scoring import calls
 from tfflows.scoring.split_batch import at_row
@@ -330,19 +331,20 @@ class Flow(DensityModel):
             z, log_weight = layer.forward(z, context, _seed_of(layer, index, seed))
             yield z, log_weight
 
-    def _in_chunks(self, way, xla: bool):
-        """Return a way through the layers, or a program of XLA for it."""
-        if not xla:
-            return way
+    def _go(self, way, x, context, seed, xla: bool = False):
+        """Go a way through the layers, or by a program of XLA for it."""
         shapes = (self.event_shape, self._latent_shape)
-        if way == self._to_data:
-            shapes = shapes[::-1]
-        return xla_chunks(way, *shapes, self._inner_context_rank)
+        shapes = shapes[::-1] if way == self._to_data else shapes
+        context, single = as_batch(context, self.context_shape)
+        alone = single and x.shape.rank == len(shapes[0])
+        if xla:
+            way = xla_chunks(way, *shapes, self._inner_context_rank)
+        # A fresh tensor keeps TFP's global cache from answering with values of older weights.
+        x, log_weight = way(tf.identity(x[tf.newaxis] if alone else x), self._embed(context), seed)
+        return (x[0], tf.reduce_sum(log_weight)) if alone else (x, log_weight)
 
     def _log_density(self, x, context=None, seed=None, xla: bool = False):
-        # A fresh tensor keeps TFP's global cache from answering with values of older weights.
-        way = self._in_chunks(self._to_latent, xla)
-        z, log_weight = way(tf.identity(x), self._embed(context), seed)
+        z, log_weight = self._go(self._to_latent, x, context, seed, xla)
         log_prob = self.base.distribution.log_prob(z) + log_weight
         if context is not None:
             # Each context has its own density, also where no layer makes use of it.
@@ -353,12 +355,12 @@ class Flow(DensityModel):
 
     def _sample(self, shape, seed, context=None, xla: bool = False):
         z = self.base.distribution.sample(self._shape_of_draws(shape, context), seed=seed)
-        return self._in_chunks(self._to_data, xla)(z, self._embed(context), seed)[0]
+        return self._go(self._to_data, z, context, seed, xla)[0]
 
     def _sample_and_log_prob(self, shape, seed, context=None, xla: bool = False):
         shape = self._shape_of_draws(shape, context)
         z, log_prob = self.base.distribution.experimental_sample_and_log_prob(shape, seed=seed)
-        x, log_weight = self._in_chunks(self._to_data, xla)(z, self._embed(context), seed)
+        x, log_weight = self._go(self._to_data, z, context, seed, xla)
         return x, log_prob + log_weight
 
     def _shape_of_draws(self, shape, context):
@@ -391,8 +393,7 @@ class Flow(DensityModel):
         return join(list(itertools.starmap(program, chunks)))
 
     def _forward(self, z, context=None, seed=None, xla: bool = False):
-        way = self._in_chunks(self._to_data, xla)
-        return way(tf.identity(z), self._embed(context), seed)[0]
+        return self._go(self._to_data, z, context, seed, xla)[0]
 
     def inverse(self, x, context=None, batch_size: int | None = None, seed=None):
         """Map data ``[..., *event_shape]`` to latent points.
@@ -413,8 +414,7 @@ class Flow(DensityModel):
         return join(list(itertools.starmap(program, chunks)))
 
     def _inverse(self, x, context=None, seed=None, xla: bool = False):
-        way = self._in_chunks(self._to_latent, xla)
-        z, log_weight = way(tf.identity(x), self._embed(context), seed)
+        z, log_weight = self._go(self._to_latent, x, context, seed, xla)
         bounded = any(layer.bounded for layer in self.bijector_layers)
         return not_outside(z, log_weight) if bounded else z
 
