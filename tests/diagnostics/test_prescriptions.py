@@ -84,10 +84,13 @@ CASES = {
         "several_arrays",
     ),
     "a bijector of lists": (lambda: tfb.Split(2), "several_arrays"),
-    "one noise": (lambda: over(normal(), tfb.Shift(tf.Variable([1.0, 2.0, 3.0]))), "wrong_base"),
-    "one noise, scaled": (
+    "a batch by its shift": (
+        lambda: over(normal(), tfb.Shift(tf.Variable([1.0, 2.0, 3.0]))),
+        "batch_of_distributions",
+    ),
+    "a batch by its scale": (
         lambda: over(tfd.Normal(1.0, 2.0), tfb.Scale(tf.Variable([1.0, 2.0]))),
-        "wrong_base",
+        "batch_of_distributions",
     ),
     "one number in a vector": (
         lambda: over(tfd.MultivariateNormalDiag([0.0]), tfb.Scale(tf.Variable([1.0, 1.0]))),

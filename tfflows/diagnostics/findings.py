@@ -132,11 +132,14 @@ def wrong_base(thing):
 def _spreads(thing) -> bool:
     """Say whether a bijector has parameters for more numbers than an event of the base has."""
     base, bijector = thing.distribution, thing.bijector
-    shape = [*base.batch_shape, *base.event_shape]
+    event = base.event_shape.as_list()
+    if not event:
+        # A batch of distributions of single numbers: TFP draws one for each.
+        return False
     try:
         if int(bijector.forward_min_event_ndims):
             return thing.batch_shape.rank != base.batch_shape.rank
-        return list(bijector.forward(tf.zeros(shape, base.dtype)).shape) != shape
+        return bijector.forward(tf.zeros(event, base.dtype)).shape[-len(event) :] != event
     except ValueError:
         return True
     except (tf.errors.InvalidArgumentError, NotImplementedError):

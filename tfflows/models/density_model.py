@@ -104,7 +104,7 @@ class DensityModel(keras.Model):
         super().__init_subclass__(**kwargs)
         # Of a model that knows of plain distributions, those of `distribution` ask by themselves.
         if "distribution" in vars(cls) and not hasattr(cls, "plain_distribution"):
-            cls.distribution = of_batches(cls.distribution)
+            cls.distribution = of_batches(cls.distribution)  # type: ignore[method-assign]
 
     def add_weight(self, *args, **kwargs):
         """Add a weight, as in Keras; under a mixed policy, too, it is read in its own type."""

@@ -1,5 +1,7 @@
 """Any TFP distribution as a model that Keras trains."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -213,7 +215,7 @@ def _check_latent_shape(distribution: tfd.Distribution, event_shape: tuple) -> N
             return
         events = dummy_events((1, *event_shape), distribution.dtype)
         try:
-            latent = first_that_runs(bijector.inverse, events)
+            latent: Any = first_that_runs(bijector.inverse, events)
         except (tf.errors.InvalidArgumentError, ValueError):
             return
         latent = latent[0] if isinstance(latent, tuple | list) else latent
