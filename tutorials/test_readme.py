@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
@@ -168,8 +169,12 @@ def test_what_tfflows_says(rows):
     with_nan[17, 0] = np.nan
     constant[:, 1] = 3.0
     shared = layers.Shift()
+    frame = pd.DataFrame(rows, columns=["height", "age"])
+    named = tfflows.SinhArcsinhNormal(2)
+    named.adapt(frame)
     attempts = [
         lambda: flow.fit(with_nan, verbose=0),
+        lambda: named.log_prob(frame.rename(columns={"age": "Age"})),
         lambda: flow.fit(constant, verbose=0),
         lambda: flow.log_prob(np.zeros([1000, 3], np.float32)),
         lambda: tfflows.MAF(2, context_shape=2).log_prob(rows),

@@ -10,9 +10,7 @@ from tfflows.models import Flow
 
 __all__ = ["GF", "SinhArcsinhNormal"]
 
-_NO_NETWORK = (
-    "each coordinate is transformed on its own, by no network whose units could be dropped"
-)
+_NO_NETWORK = "no network stands between its coordinates whose units could be dropped"
 _ONE_MAP = "it is one map, of a few parameters for each coordinate"
 
 
