@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,16 +100,30 @@ def run(path: Path, language: str = CELL, figures: Path | None = None) -> dict[s
     namespace: dict[str, Any] = {"__name__": "__main__"}
     drawn = 0
     for block in cells:
-        # Empty rows above the code let a traceback name the line of the Markdown file.
-        code = "\n" * (block.line - 1) + block.code
-        exec(compile(code, str(path), "exec"), namespace)
-        for number in plt.get_fignums():
+        value = _execute(block, path, namespace)
+        pictures = [plt.figure(number) for number in plt.get_fignums()]
+        # A notebook shows the last value of a cell, too.
+        if hasattr(value, "_repr_png_"):
+            pictures.append(getattr(value, "figure", value))
+        for picture in pictures:
             drawn += 1
             if figures is not None:
                 figures.mkdir(parents=True, exist_ok=True)
-                plt.figure(number).savefig(figures / f"{path.stem}-{drawn:02d}.png", dpi=100)
+                picture.savefig(figures / f"{path.stem}-{drawn:02d}.png", dpi=100)
         plt.close("all")
     return namespace
+
+
+def _execute(block: Block, path: Path, namespace: dict[str, Any]) -> Any:
+    """Execute a block, and return the value of its last row if that is an expression."""
+    # Empty rows above the code let a traceback name the line of the Markdown file.
+    tree = ast.parse("\n" * (block.line - 1) + block.code, str(path))
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, str(path), "exec"), namespace)
+    if last is None:
+        return None
+    value = eval(compile(ast.Expression(last.value), str(path), "eval"), namespace)
+    return None if block.code.rstrip().endswith(";") else value
 
 
 if __name__ == "__main__":

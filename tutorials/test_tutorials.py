@@ -11,6 +11,7 @@ import pytest
 
 from .run import CELL, blocks, run
 
+README = Path(__file__).parents[1] / "README.md"
 FOLDER = Path(__file__).parent
 TOC = (FOLDER / "_toc.yml").read_text("utf-8")
 CHAPTERS = sorted(
@@ -85,6 +86,17 @@ def test_pictures_are_written(tmp_path):
     chapter = tmp_path / "chapter.md"
     chapter.write_text(
         "```{code-cell} ipython3\nimport matplotlib.pyplot as plt\n\nplt.plot([0, 1]);\n```\n"
+        "```{code-cell} ipython3\nfrom tfflows import plot\n\nplot.history({'loss': [1.0]})\n```\n"
+        "```{code-cell} ipython3\nplot.history({'loss': [1.0]});\n```\n"
     )
     run(chapter, figures=tmp_path / "pictures")
-    assert [p.name for p in (tmp_path / "pictures").iterdir()] == ["chapter-01.png"]
+    names = sorted(path.name for path in (tmp_path / "pictures").iterdir())
+    assert names == ["chapter-01.png", "chapter-02.png"]
+
+
+@pytest.mark.parametrize("page", [README, *CHAPTERS], ids=lambda path: path.stem)
+def test_code_fits_into_the_column_of_a_book(page):
+    for block in blocks(page.read_text("utf-8")):
+        if block.language in (CELL, "python"):
+            for number, row in enumerate(block.code.splitlines(), block.line):
+                assert len(row) <= 80, f"line {number}: {row}"

@@ -2,6 +2,7 @@
 
 import html
 import math
+import re
 import textwrap
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -34,14 +35,14 @@ def represent(flow) -> str:
     for part in _parts(flow):
         line = f"{part.name}: {part.what}{part.data and ', '}{part.data}"
         lines += textwrap.wrap(
-            line,
+            re.sub(r"(?<=\d), (?=\d)", ",\xa0", line),  # numbers stay together
             78,
             initial_indent="  ",
             subsequent_indent="      ",
             break_long_words=False,
             break_on_hyphens=False,
         )
-    return "\n".join([first, *lines])
+    return "\n".join([first, *lines]).replace("\xa0", " ")
 
 
 def html_of(flow) -> str:
