@@ -251,6 +251,14 @@ class TestBases:
 
 
 class TestTypes:
+    @pytest.mark.parametrize("dtype", ["mixed_float16", "float16", "bfloat16"])
+    def test_half_precision(self, dtype):
+        with pytest.raises(ValueError, match=rf"{dtype} loses .*; use \"mixed_bfloat16\""):
+            tfflows.Flow([tfflows.layers.Shift(dtype=dtype)], 2, dtype=dtype)
+        if dtype != "mixed_float16":
+            with pytest.raises(ValueError, match=f"{dtype} loses"):
+                tfflows.DistributionModel(tfd.Normal(tf.constant(0.0, dtype), 1.0))
+
     def test_mixed_float16(self):
         with pytest.raises(ValueError, match=r"mixed_float16 loses .*; use \"mixed_bfloat16\""):
             tfflows.MAF(2, dtype="mixed_float16")

@@ -418,3 +418,13 @@ def test_a_loss_that_is_not_known_is_named_with_the_way_out(tmp_path):
     with pytest.raises(ValueError, match=r"own.*compile=False"):
         tfflows.load(path)
     assert tfflows.load(path, compile=False).event_shape == (2,)
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".hdf5"])
+def test_the_older_format_of_keras_is_refused(tmp_path, suffix):
+    flow = tfflows.Flow([tfflows.layers.Shift()], event_shape=2)
+    with pytest.raises(ValueError, match=r"could not be read again.*ends in \.keras"):
+        flow.save(tmp_path / f"flow{suffix}")
+    assert not list(tmp_path.iterdir())
+    flow.save_weights(tmp_path / "flow.weights.h5")
+    flow.load_weights(tmp_path / "flow.weights.h5")

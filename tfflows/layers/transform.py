@@ -1,5 +1,6 @@
 """The contract of a layer: a Keras layer with two directions, and what each adds to the density."""
 
+import functools
 import math
 
 import keras
@@ -84,6 +85,11 @@ class Transform(keras.layers.Layer):
         refuse_misspelled(type(self), kwargs)
         kwargs.setdefault("autocast", False)
         super().__init__(**kwargs)
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "build" in vars(cls):
+            setattr(cls, "build", _of_events(cls.build))  # noqa: B010
 
     def __repr__(self) -> str:
         """Return the call that makes the layer, options that have their defaults left out."""
@@ -228,6 +234,23 @@ class Transform(keras.layers.Layer):
         if "event_shape" in built:
             return (None, *self.latent_shape(tuple(built["event_shape"])))
         return (x_shape[0], *self.latent_shape(tuple(x_shape[1:])))
+
+
+def _of_events(build):
+    """Return the `build` of a layer that refuses shapes of batches, as Keras's wrappers give."""
+
+    @functools.wraps(build)
+    def checked(self, *args, **kwargs):
+        event_shape = tuple(args[0] if args else next(iter(kwargs.values()), ()))
+        if None in event_shape:
+            raise ValueError(
+                f"{type(self).__name__} is built for the shape of an event, which has no batch "
+                f"axis: got {event_shape}, expected {event_shape[1:]}. All axes before an event "
+                "are batch axes of a layer that is built; it needs no keras.layers.TimeDistributed."
+            )
+        return build(self, *args, **kwargs)
+
+    return checked
 
 
 def not_outside(points, log_weight):

@@ -53,7 +53,7 @@ class DensityModel(keras.Model):
     Raises
     ------
     ValueError
-        If a shape holds a size that is not positive, or the dtype is "mixed_float16".
+        If a shape holds a size that is not positive, or the dtype is that of half precision.
 
     Examples
     --------
@@ -78,10 +78,10 @@ class DensityModel(keras.Model):
     def __init__(self, event_shape, context_shape=None, columns: dict | None = None, **kwargs):
         refuse_misspelled(type(self), kwargs)
         super().__init__(**{"autocast": False, **kwargs})
-        if self.dtype_policy.name == "mixed_float16":
+        if self.dtype_policy.name in ("mixed_float16", "float16", "bfloat16"):
             raise ValueError(
-                "mixed_float16 loses the small numbers that log-determinants are made of; use "
-                '"mixed_bfloat16", which keeps them in float32, or "float32".'
+                f"{self.dtype_policy.name} loses the small numbers that log-determinants are made "
+                'of; use "mixed_bfloat16", which keeps them in float32, or "float32".'
             )
         self.event_shape = validation.as_shape(event_shape, "event_shape")
         self.context_shape = (

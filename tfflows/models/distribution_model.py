@@ -218,7 +218,7 @@ def _check_latent_shape(distribution: tfd.Distribution, event_shape: tuple) -> N
             latent: Any = first_that_runs(bijector.inverse, events)
         except (tf.errors.InvalidArgumentError, ValueError):
             return
-        latent = latent[0] if isinstance(latent, tuple | list) else latent
+        latent = tf.convert_to_tensor(latent[0] if isinstance(latent, tuple | list) else latent)
         if tuple(latent.shape[1:]) != tuple(base.event_shape):
             raise ValueError(
                 f"base {base.name} has events of shape {tuple(base.event_shape)}, but the bijector "

@@ -31,8 +31,16 @@ def save_model(
     ------
     FileExistsError
         If the file exists and may not be replaced.
+    ValueError
+        If the name ends in ``.h5`` or ``.hdf5``.
     """
     path = os.fspath(filepath) if isinstance(filepath, (str, os.PathLike)) else ""
+    if path.endswith((".h5", ".hdf5")):
+        raise ValueError(
+            f"{path}: Keras's older format would be written and could not be read again, because "
+            "it keeps no configs of objects within objects. Save to a file that ends in .keras; "
+            "save_weights takes a name that ends in .weights.h5."
+        )
     if zipped is False or not path.endswith(".keras") or "://" in path:
         write(filepath, overwrite=overwrite, zipped=zipped)
         return
