@@ -71,6 +71,13 @@ def test_our_own_bijectors_equal_themselves_alone():
     assert one.copy != other.copy
 
 
+def test_our_own_bijectors_say_why_there_are_no_copies_and_slices():
+    bijector = tfflows.bijectors.Affine(tf.constant([1.0, 2.0]))
+    for ask in (bijector.copy, lambda: bijector[:1]):
+        with pytest.raises(NotImplementedError, match=r"made of tensors.*flow.distribution"):
+            ask()
+
+
 def test_gradients_after_a_step_are_those_of_the_new_weights(variable, x):
     flow = tfflows.Flow([tfb.Shift(variable)], 2)
     for _ in range(3):

@@ -142,6 +142,20 @@ class Bijector(tfb.Bijector):
             )
         return self.increasing
 
+    def copy(self, **overrides):
+        """Refuse: a bijector does not keep what it was made of; see `tfb.Bijector.copy`."""
+        raise NotImplementedError(self._made_of_tensors("a copy"))
+
+    def __getitem__(self, slices):
+        raise NotImplementedError(self._made_of_tensors("a slice"))
+
+    def _made_of_tensors(self, wanted: str) -> str:
+        return (
+            f"{self.name} was made of tensors and functions that it gives away no more, so there "
+            f"is no way to make {wanted} of it. Make another one of part of the tensors, or take "
+            "a slice or a copy of flow.distribution(context), which is that of its contexts."
+        )
+
     def _extra_event_ndims(self, x_event_ndims) -> int:
         return int(x_event_ndims) - int(self.forward_min_event_ndims)
 
