@@ -175,9 +175,10 @@ def _is_model(cls: type) -> bool:
 
 def signature(cls: type) -> str:
     """Return the arguments of the constructor, which Keras hides behind a `__new__` of its own."""
-    if not cls.__init__.__module__.startswith("tfflows"):
+    constructor = cls.__init__
+    if not inspect.isfunction(constructor) or not constructor.__module__.startswith("tfflows"):
         return ""
-    _, *parameters = inspect.signature(cls.__init__).parameters.values()
+    _, *parameters = inspect.signature(constructor).parameters.values()
     bare = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in parameters]
     return str(inspect.Signature(bare))
 
@@ -333,6 +334,15 @@ def fill_in_address(app: Sphinx, docname: str, source: list[str]) -> None:
         source[0] = source[0].replace("https://ADDRESS/tfflows", url)
 
 
+def open_published_notebooks(app: Sphinx, page, template, context: dict, doctree) -> None:
+    """Point the buttons of Colab, which reads no Markdown, at the notebooks beside the pages."""
+    for group in context.get("header_buttons", []):
+        for button in group.get("buttons", []):
+            if button.get("text") == "Colab":
+                repository = button["url"].split("/blob/")[0]
+                button["url"] = f"{repository}/blob/gh-pages/_sources/{page}.ipynb"
+
+
 def exists(address: str) -> bool:
     """Say whether an address names anything, public or not."""
     try:
@@ -367,6 +377,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", write_pages, priority=100)  # before the table of contents is read
     app.connect("source-read", fill_in_address)
     app.connect("doctree-read", title_cells)
+    app.connect("html-page-context", open_published_notebooks, priority=600)  # after the theme
     app.connect("missing-reference", missing)
     app.add_post_transform(LinkCode)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
