@@ -379,6 +379,31 @@ def check_gradients_are_differences(subject):
         np.testing.assert_allclose(gradient[..., p], difference, rtol=1e-4, atol=1e-6)
 
 
+def check_forward_mode(subject):
+    """Forward-mode derivatives by values and raw numbers are right, or refused by name."""
+    raw, x = subject.raw(4, 3), subject.x(4, 3)
+    rng = np.random.default_rng(9)
+    towards = [tf.constant(rng.normal(size=tensor.shape)) for tensor in (x, raw)]
+    for direction in ("inverse", "forward"):
+        function = _pair(subject, direction)
+        inputs = (tf.identity(x), raw)
+        try:
+            with tf.autodiff.ForwardAccumulator(list(inputs), towards) as forward:
+                results = function(*inputs)
+        except NotImplementedError as error:
+            assert direction == "forward" and "GradientTape" in str(error)
+        else:
+            for k, result in enumerate(results):
+                ones = [tf.ones_like(result) * float(k == i) for i in range(2)]
+                by = _gradients(function, inputs, ones)
+                expected = sum(
+                    tf.reduce_sum(one * other) for one, other in zip(by, towards, strict=True)
+                )
+                found = forward.jvp(result, unconnected_gradients="zero")
+                np.testing.assert_allclose(tf.reduce_sum(found), expected, rtol=1e-5, atol=1e-7)
+        x = function(x, raw)[0]
+
+
 def check_second_derivatives(subject):
     """The derivative of the log-determinant's gradient by x is that of its differences."""
     raw, x = subject.raw(6, 3), subject.x(6, 3)

@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 from tfflows.bijectors.base import Bijector
 from tfflows.bijectors.checks import check_fraction, check_positive
 from tfflows.bijectors.event import flatten_event, restore_event
+from tfflows.bijectors.forward_mode import refuse_forward_mode
 from tfflows.bijectors.parameters import batch_of
 from tfflows.bijectors.root_search import solve_increasing
 
@@ -225,6 +226,7 @@ class BlockAutoregressive(Bijector):
         @tf.custom_gradient
         def implicit(latent, *tensors):
             def gradient(upstream):
+                refuse_forward_mode("latent to data of a block autoregressive bijector")
                 # The solution again, not the constant, so that this gradient has one itself.
                 data = self._with_gradient(solution, latent, tensors)
                 adjoint = tf.linalg.triangular_solve(

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from tfflows.bijectors.forward_mode import refuse_forward_mode
+
 __all__ = ["solve_increasing"]
 
 
@@ -155,6 +157,7 @@ def _with_gradient(function, solution, y, parameters):
     @tf.custom_gradient
     def implicit(y, *parameters):
         def gradient(upstream):
+            refuse_forward_mode("a root search, latent to data of this bijector,")
             # The solution again, not the constant, so that this gradient has a gradient itself.
             x = _with_gradient(function, solution, y, parameters)
             with tf.GradientTape() as tape:

@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfflows.bijectors.degree_schedule import DegreeSchedule, take
+from tfflows.bijectors.forward_mode import refuse_forward_mode
 from tfflows.bijectors.masked_mlp_weights import MaskedMLPWeights, add
 
 __all__ = ["by_passes", "sequential_inverse"]
@@ -105,6 +106,7 @@ def sequential_inverse(
         x, log_det = _forward(network, family, fixed[0])
 
         def gradient(x_gradient, log_det_gradient):
+            refuse_forward_mode("latent to data of an autoregressive bijector")
             return backward(x_gradient, log_det_gradient, x, latent, *tensors)
 
         return (x, log_det), gradient
@@ -251,12 +253,6 @@ def _backward(stack, univariate, weights, x_gradient, log_det_gradient, x, laten
             for value, product in zip([*values[:-1][::-1], values[-1]], products, strict=True)
         ],
     )
-    if any(gradient is None for gradient in gradients):
-        # Forward-mode accumulators stop all tapes, also those that are needed here.
-        raise NotImplementedError(
-            "latent to data of an autoregressive bijector has no forward-mode derivative; use "
-            "tf.GradientTape instead of tf.autodiff.ForwardAccumulator."
-        )
     gradients = stack.with_tensors(gradients).permuted(place).tensors
     if weights:
         gradients += tape.gradient(
