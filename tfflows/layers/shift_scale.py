@@ -133,4 +133,8 @@ class Scale(_PerCoordinate):
     def bijector(self, context=None):
         """Return the bijector that the weights describe now."""
         raw = self.raw(context)
-        return tfb.Scale(tf.exp(raw) * tf.constant(self.start, raw.dtype))
+        # By its logarithm: the scale itself overflows, where a density does not.
+        learned = tfb.Scale(log_scale=raw)
+        if (self.start == 1.0).all():
+            return learned
+        return tfb.Chain([tfb.Scale(tf.constant(self.start, raw.dtype)), learned], name="scale")
