@@ -76,6 +76,8 @@ def test_our_own_bijectors_say_why_there_are_no_copies_and_slices():
     for ask in (bijector.copy, lambda: bijector[:1]):
         with pytest.raises(NotImplementedError, match=r"made of tensors.*flow.distribution"):
             ask()
+    with pytest.raises(NotImplementedError, match=r"Affine is made of tensors.*docstring"):
+        type(bijector).parameter_properties()
 
 
 def test_gradients_after_a_step_are_those_of_the_new_weights(variable, x):

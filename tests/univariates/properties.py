@@ -155,6 +155,22 @@ def check_round_trip_float32(subject):
             assert np.quantile(error, 0.95) < 1e-4, np.quantile(error, [0.5, 0.9, 0.95, 0.99])
 
 
+def check_far_out_float32(subject):
+    """Far from the data, where numbers are large, log-slopes keep the precision of the type."""
+    raw = tf.cast(subject.raw(50, 1, dtype="float32"), tf.float64)
+    signs = np.random.default_rng(3).choice([-1.0, 1.0], size=(50, 1))
+    for far in (1e2, 1e4, 1e6):
+        circle = subject.family.period is not None
+        if circle or not subject.support[0] < -2.0 * far < 2.0 * far < subject.support[1]:
+            continue  # of a point that has gone around a circle, the turns are what is large
+        x = tf.constant(far * signs, tf.float64) * tf.abs(subject.x(50, 1) + 10.0) / 10.0
+        x = tf.cast(tf.cast(x, tf.float32), tf.float64)
+        exact = subject.family.bijector(raw).inverse_log_det_jacobian(x, event_ndims=0)
+        single = subject.family.bijector(tf.cast(raw, tf.float32))
+        found = single.inverse_log_det_jacobian(tf.cast(x, tf.float32), event_ndims=0)
+        np.testing.assert_allclose(found, exact, rtol=1e-5, atol=1e-4, err_msg=f"at {far:g}")
+
+
 def check_log_det(subject):
     """Elementwise log-determinants equal autodiff, both directions, float64 and float32."""
     for direction, (dtype, tolerance) in itertools.product(

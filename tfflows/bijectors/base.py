@@ -149,6 +149,14 @@ class Bijector(tfb.Bijector):
     def __getitem__(self, slices):
         raise NotImplementedError(self._made_of_tensors("a slice"))
 
+    @classmethod
+    def _parameter_properties(cls, dtype, num_classes=None):
+        raise NotImplementedError(
+            f"{cls.__name__} is made of tensors that may be anything, and of functions; what its "
+            "parameters may be is in its docstring, and those that train are the weights of the "
+            "layer that makes it."
+        )
+
     def _made_of_tensors(self, wanted: str) -> str:
         return (
             f"{self.name} was made of tensors and functions that it gives away no more, so there "

@@ -102,6 +102,8 @@ def mixture(kernel: str, position, log_rate, log_weights) -> Mixture:
     tail = tf.where(low, all_below, all_above)
     shares = log_weights + tf.where(low, below, above) - tail
     hazard = tf.reduce_logsumexp(shares + log_rate + tf.where(low, from_below, from_above), 0)
+    # Far out the tails are large, and so is the rounding of what the shares sum to.
+    hazard -= tf.reduce_logsumexp(shares, 0)
     return Mixture(low, tail, tf.where(low, all_above, all_below), hazard)
 
 
