@@ -6,7 +6,7 @@ import numpy as np
 
 from tfflows.inputs.user_warnings import warn
 
-__all__ = ["Columns", "columns_config"]
+__all__ = ["Columns", "columns_config", "restore_columns"]
 
 # A context of more numbers is an image or a sequence, of which no column has a meaning of its own.
 _MOST = 1024
@@ -103,4 +103,11 @@ def columns_config(model) -> dict:
     """Return what a model remembers of columns as an argument of its constructor, if anything."""
     kept = {"event": model.event_columns, "context": model.context_columns}
     known = {key: columns.get_config() for key, columns in kept.items()}
-    return {"columns": known} if any(known.values()) else {}
+    return {"known_columns": known} if any(known.values()) else {}
+
+
+def restore_columns(model, known: dict | None) -> None:
+    """Let a model remember of columns what `columns_config` said."""
+    known = known or {}
+    model.event_columns = Columns(model.event_shape, **known.get("event", {}))
+    model.context_columns = Columns(model.context_shape, **known.get("context", {}))

@@ -13,7 +13,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfflows import diagnostics
 from tfflows.inputs import validation
-from tfflows.inputs.columns import Columns, columns_config
+from tfflows.inputs.columns import Columns, columns_config, restore_columns
 from tfflows.inputs.datasets import raising_value_errors
 from tfflows.inputs.keywords import refuse_misspelled
 from tfflows.losses.base import CallableLoss, DensityLoss
@@ -45,7 +45,7 @@ class DensityModel(keras.Model):
         Shape of an event; ``()`` for scalars.
     context_shape : int or tuple of int, optional
         Shape of a context; None for a model without one.
-    columns : dict, optional
+    known_columns : dict, optional
         What `get_config` says is known of the columns of the data, such as names.
     **kwargs
         Keras's own arguments: ``name``, ``dtype``, ``trainable``.
@@ -74,8 +74,10 @@ class DensityModel(keras.Model):
 
     built: bool
     train_function: Any  # Keras's; None until it is made
+    event_columns: Columns  # what is known of the columns of the data
+    context_columns: Columns
 
-    def __init__(self, event_shape, context_shape=None, columns: dict | None = None, **kwargs):
+    def __init__(self, event_shape, context_shape=None, *, known_columns=None, **kwargs):
         refuse_misspelled(type(self), kwargs)
         super().__init__(**{"autocast": False, **kwargs})
         if self.dtype_policy.name in ("mixed_float16", "float16", "bfloat16"):
@@ -88,17 +90,14 @@ class DensityModel(keras.Model):
             None if context_shape is None else validation.as_shape(context_shape, "context_shape")
         )
         self.programs = Programs()
-        known = columns or {}
-        self.event_columns = Columns(self.event_shape, **known.get("event", {}))
-        self.context_columns = Columns(self.context_shape, **known.get("context", {}))
+        restore_columns(self, known_columns)
 
     def __call__(self, x, context=None, *args, **kwargs):
         """As in Keras, which would take the columns of a frame as they stand, without names."""
         x = validation.frame_by_name(x, "x", self.event_columns)
-        context = validation.frame_by_name(context, "context", self.context_columns)
-        return super().__call__(
-            x, *args, **({} if context is None else {"context": context}), **kwargs
-        )
+        if context is not None:
+            kwargs["context"] = validation.frame_by_name(context, "context", self.context_columns)
+        return super().__call__(x, *args, **kwargs)
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -143,8 +142,10 @@ class DensityModel(keras.Model):
     @classmethod
     def from_config(cls, config):
         """Build the model, weights included, from `get_config`'s answer."""
+        known = (config := dict(config)).pop("known_columns", None)  # a subclass need not take it
         model = super().from_config(config)
         model.build()
+        restore_columns(model, known)
         return model
 
     def load_weights(self, filepath, **kwargs):

@@ -3,6 +3,7 @@
 import warnings
 
 import keras
+import tensorflow as tf
 
 from tfflows.inputs import validation
 from tfflows.inputs.arrays import check_table
@@ -48,7 +49,9 @@ def predict(
         if context is not None:
             raise ValueError("a dataset yields its own context, as (x, context). Drop context=.")
         batches = open_batches(model, x)
-        data = batches.dataset.map(lambda *parts: (_as_input(*unpack(parts)[:2]),))
+        data = batches.dataset
+        if isinstance(data, tf.data.Dataset):  # and not one that is shared out to replicas
+            data = data.map(lambda *parts: (_as_input(*unpack(parts)[:2]),))
         if steps is None:
             steps = batches.steps
     else:

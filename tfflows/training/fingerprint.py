@@ -67,7 +67,14 @@ def _sum_of(array: Any) -> list:
 
 
 # Names are numbered as objects are made, and values and columns are what a fit changes.
-_PASSING = {"name", "tfflows_version", "shared_object_id", "variables", "learning_rate", "columns"}
+_PASSING = {
+    "name",
+    "tfflows_version",
+    "shared_object_id",
+    "variables",
+    "learning_rate",
+    "known_columns",
+}
 
 
 def _sum_of_config(model) -> int | None:
