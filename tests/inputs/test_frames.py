@@ -180,8 +180,8 @@ class TestSampleFrame:
 
 @keras.saving.register_keras_serializable(package="tests.inputs")
 class Diagonal(tfflows.DensityModel):
-    def __init__(self, width=1.0):  # takes less than the class it derives from
-        super().__init__(event_shape=3)
+    def __init__(self, width=1.0, trainable=True, dtype=None):  # what Keras's own config has
+        super().__init__(event_shape=3, trainable=trainable, dtype=dtype)
         self.width = width
         self.scale = self.add_weight(shape=(3,), initializer="ones", name="scale")
 
