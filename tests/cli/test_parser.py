@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -37,17 +36,11 @@ assert "numpy" not in sys.modules
         ["plot", "-h"],
     ],
 )
-def test_help_and_version_do_not_import_tensorflow_and_are_quick(argv):
+def test_help_and_version_do_not_import_tensorflow(argv):
     command = [sys.executable, "-c", _WITHOUT_TENSORFLOW, *argv]
-    seconds = []
-    # A busy machine may delay any one process; the best of three is the command's own time.
-    for _ in range(3):
-        started = time.perf_counter()
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        seconds.append(time.perf_counter() - started)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "tfflows" in done.stdout
     assert done.stderr == ""
-    assert min(seconds) < 0.3
 
 
 def test_every_prebuilt_flow_has_a_name():
