@@ -51,16 +51,24 @@ class _Live:
         inner = len(model.context_shape or ())
         # Networks see batches alone: a single context is a batch of one on its way to them.
         self._single = self._context is not None and self._context.shape.rank == inner
-        now = self._now()
-        self._static_shapes = now.batch_shape, now.event_shape
+        if not hasattr(model, "base"):
+            like = self._now()
+            self._static_shapes, own_name = (like.batch_shape, like.event_shape), like.name
+        else:
+            # That of a flow is like its base; networks would run to tell what is known.
+            like = model.base.distribution
+            batch = [] if self._context is None else self._context.shape
+            batch = tf.TensorShape(batch)[: max(len(batch) - inner, 0)] + [1] * self._single
+            self._static_shapes = batch, tf.TensorShape(model.event_shape)
+            own_name = model.name
         tfd.Distribution.__init__(
             self,
-            dtype=now.dtype,
-            reparameterization_type=now.reparameterization_type,
-            validate_args=now.validate_args,
-            allow_nan_stats=now.allow_nan_stats,
+            dtype=like.dtype,
+            reparameterization_type=like.reparameterization_type,
+            validate_args=like.validate_args,
+            allow_nan_stats=like.allow_nan_stats,
             parameters={"model": model, "context": self._context, "weights": weights, "name": name},
-            name=name or now.name,
+            name=name or own_name,
         )
 
     @property

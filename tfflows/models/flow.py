@@ -259,6 +259,14 @@ class Flow(DensityModel):
             context = features
         return context
 
+    def _require_bijections(self) -> None:
+        if others := [repr(layer.name) for layer in self.bijector_layers if not layer.bijective]:
+            raise NotImplementedError(
+                "a tfb.Bijector, and a tfd.Distribution with one, are made of bijections, and "
+                f"{', '.join(others)} of this flow is none. Use the flow's own log_prob(x, "
+                "samples=...), sample(), forward() and inverse()."
+            )
+
     def bijector(self, context=None) -> tfb.Bijector:
         """Return the chain of bijectors, latent to data, that the weights describe now.
 
@@ -269,13 +277,7 @@ class Flow(DensityModel):
         NotImplementedError
             If a layer is no bijection.
         """
-        others = [layer.name for layer in self.bijector_layers if not layer.bijective]
-        if others:
-            raise NotImplementedError(
-                f"a tfb.Bijector, and a tfd.Distribution with one, are made of bijections, and "
-                f"{', '.join(map(repr, others))} of this flow is none. Use the flow's own "
-                "log_prob(x, samples=...), sample(), forward() and inverse()."
-            )
+        self._require_bijections()
         context = self.embed(context)
         chain = [layer.bijector(context) for layer in self.bijector_layers]
         # A chain of nothing would answer in float32 whatever it is asked about. By default the name
@@ -295,6 +297,7 @@ class Flow(DensityModel):
         NotImplementedError
             If a layer is no bijection.
         """
+        self._require_bijections()
         return FlowDistribution(self, self._context(context))
 
     def plain_distribution(self, context=None) -> tfd.Distribution:
@@ -320,8 +323,7 @@ class Flow(DensityModel):
 
     def _to_data(self, z, context, seed):
         """Return data, and the sum of the log weights."""
-        total = tf.zeros([], z.dtype)
-        x = z
+        x, total = z, tf.zeros([], z.dtype)
         for x, log_weight in self._steps_to_data(z, context, seed):
             total += tf.cast(log_weight, x.dtype)
         return x, total
