@@ -163,6 +163,16 @@ def rows():
     return np.random.default_rng(0).normal(size=(1000, 2)).astype(np.float32)
 
 
+class KeepsDims(layers.BijectorLayer):
+    """A layer whose log-determinant has an axis too many."""
+
+    def build(self, event_shape, context_shape=None):
+        self.built = True
+
+    def inverse(self, x, context=None, seed=None):
+        return x, tf.reduce_sum(x, -1, keepdims=True)
+
+
 def test_what_tfflows_says(rows):
     said = [row[1].replace("\\|", "|") for row in table("Misuse")]
     flow = tfflows.MAF(2, transforms=1, hidden_units=(8,))
@@ -184,6 +194,8 @@ def test_what_tfflows_says(rows):
         lambda: tfflows.Flow([tfb.Shift(keras.Variable([0.0, 0.0]))], event_shape=2),
         lambda: tfflows.RealNVP(1),
         lambda: tfflows.Flow([shared, shared], event_shape=2),
+        lambda: tfflows.Flow([tfb.BatchNormalization()], event_shape=2),
+        lambda: tfflows.Flow([KeepsDims()], event_shape=2),
     ]
     assert len(said) == len(attempts) + 1
     for words, attempt in zip(said[:-1], attempts, strict=True):
@@ -234,7 +246,7 @@ class Around(keras.Model):
 
 def test_errors_that_people_paste(rows):
     messages = pasted()
-    assert len(messages) == 7
+    assert len(messages) == 8
 
     with pytest.raises(ValueError, match=re.escape(messages[0])):
         plain_distribution().log_prob(keras.Input((2,)))
@@ -264,7 +276,8 @@ def test_errors_that_people_paste(rows):
 
     source = (Path(tensorflow_probability.__file__).parent / "python/__init__.py").read_text()
     assert "import distutils" in source
-    assert messages[6] in source
+    assert "newshape" in messages[6]  # what the doctor says of it is tried in its own tests
+    assert messages[7] in source
 
 
 def test_what_to_do_about_them(rows):

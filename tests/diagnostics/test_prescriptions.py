@@ -1,6 +1,7 @@
 """Every prescription of the doctor runs: it takes data, and a loss reaches all that trains."""
 
 import re
+import warnings
 
 import keras
 import numpy as np
@@ -147,7 +148,9 @@ def run(code, shape=None, **names):
     if "IteratedSigmoid" in code:
         x = rng.dirichlet(np.ones(shape[0]), size=64).astype("float32")
     given = {"x": x, "c": x[:, None], **names}
-    exec(re.sub(r"epochs=10", "epochs=0, verbose=0", code), given)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "columns of x follow from others")  # those of a simplex
+        exec(re.sub(r"epochs=10", "epochs=0, verbose=0", code), given)
     model = given.get("flow") or given.get("model")
     if model is None:
         assert "bijector" in given
@@ -186,7 +189,7 @@ def test_the_network_runs():
 
 
 def test_a_prescription_is_fitted():
-    td = over(normal(), tfb.Shift(tf.Variable([1.0, 2.0, 3.0])))
+    td = over(tfd.MultivariateNormalDiag([0.0]), tfb.Shift(tf.Variable([1.0, 2.0, 3.0])))
     code = tfflows.doctor(td).code
     assert "layers.Shift([1.0, 2.0, 3.0])" in code and "event_shape=3" in code
     given = {"x": np.random.default_rng(0).normal(size=(64, 3)).astype("float32")}
