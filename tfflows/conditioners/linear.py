@@ -14,6 +14,11 @@ KERNEL_INITIALIZER = keras.initializers.VarianceScaling(1 / 3, "fan_in", "unifor
 
 def affine(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Return x @ kernel for x of any rank, as one product of two matrices."""
+    if x.dtype == tf.bfloat16:
+        # On processors without products of this type TensorFlow adds up in bfloat16, too, where
+        # XLA, and latent to data of an autoregressive map, do in float32: the maps would differ.
+        product = affine(tf.cast(x, tf.float32), tf.cast(kernel, tf.float32))
+        return tf.cast(product, tf.bfloat16)
     if x.shape.rank == 2:
         return tf.linalg.matmul(x, kernel)
     # A matmul of rank 3 would copy the kernel for every batch member; tensordot flattens x.
