@@ -289,11 +289,17 @@ def _with_event_shape(x, event_shape, number):
         return tf.ensure_shape(tf.identity(x), [None, *event_shape])
 
 
+def _first(bad):
+    """Return the number of the first of some rows; argmax refuses a batch of no rows."""
+    count = tf.shape(bad)[0]
+    return tf.reduce_min(tf.where(bad, tf.range(count), count))
+
+
 def assert_finite(value, what: str, number=None):
     """Return an assertion of a graph that rows are finite, those of the batch of that number."""
     rows = tf.reshape(value, [tf.shape(value)[0], -1]) if value.shape.rank > 1 else value[:, None]
     bad = tf.logical_not(tf.reduce_all(tf.math.is_finite(rows), 1))
-    count, first = tf.math.count_nonzero(bad), tf.argmax(tf.cast(bad, tf.int32))
+    count, first = tf.math.count_nonzero(bad), _first(bad)
     text = f"{_MARK}{what} has {{}} non-finite rows"
     if number is None:
         text = tf.strings.format(text + " (first: row {}). Drop or impute them.", (count, first))
@@ -342,7 +348,7 @@ def _assert_weights(weight, rows, number) -> list:
     )
     flat = tf.reshape(weight, [-1])
     bad = tf.logical_not(tf.math.is_finite(flat) & (flat >= 0))
-    first = tf.argmax(tf.cast(bad, tf.int32))
+    first = _first(bad)
     unfit = tf.strings.format(
         _MARK + "sample_weight must be finite and not negative; {} are not in batch {} (first: row "
         "{}).",
