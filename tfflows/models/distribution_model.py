@@ -109,10 +109,9 @@ class DistributionModel(DensityModel):
             adopt_distribution(self, distribution, self.event_shape, scope=self.name)
         except ValueError:
             # Where shapes are the cause, TFP's message says neither of them.
-            _check_latent_shape(distribution, self.event_shape)
+            _check_latent_shape(distribution, self.event_shape, self.variables)
             raise
-        with preserve_state([*state_of(distribution), *self.variables]):
-            _check_latent_shape(distribution, self.event_shape)
+        _check_latent_shape(distribution, self.event_shape, self.variables)
         self.built = True
 
     def distribution(self, context=None) -> tfd.Distribution:
@@ -209,13 +208,14 @@ def _check_base_rank(distribution: tfd.Distribution) -> None:
             )
 
 
-def _check_latent_shape(distribution: tfd.Distribution, event_shape: tuple) -> None:
+def _check_latent_shape(distribution: tfd.Distribution, event_shape: tuple, variables) -> None:
     for bijector, base in filter(None, [_parts(distribution)]):
         if not base.event_shape.is_fully_defined():
             return
         events = dummy_events((1, *event_shape), distribution.dtype)
         try:
-            latent: Any = first_that_runs(bijector.inverse, events)
+            with preserve_state([*state_of(distribution), *variables]):
+                latent: Any = first_that_runs(bijector.inverse, events)
         except (tf.errors.InvalidArgumentError, ValueError):
             return
         latent = tf.convert_to_tensor(latent[0] if isinstance(latent, tuple | list) else latent)
