@@ -230,8 +230,8 @@ def check_weight(weight, rows: int, batch: int | None = None):
     where = "" if batch is None else f" in batch {batch}"
     if weight.shape != (rows,):
         raise ValueError(
-            f"sample_weight must have one weight for each of the {rows} rows of x, shape "
-            f"({rows},); got shape {weight.shape}{where}.{hint_of_weight(len(weight.shape))}"
+            f"sample_weight must have one weight for each row: for each of the {rows} rows of x, "
+            f"shape ({rows},); got shape {weight.shape}{where}.{hint_of_weight(len(weight.shape))}"
         )
     bad = ~np.isfinite(weight) | (weight < 0)
     if bad.any():
