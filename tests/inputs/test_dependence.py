@@ -107,3 +107,11 @@ def test_noise_of_dequantization_makes_up_a_volume():
     model.compile("adam")
     model.fit(counts, verbose=0)
     assert not model.check(counts)["dependence"].applies
+
+
+def test_one_row_far_out_makes_no_columns_dependent():
+    x = np.random.default_rng(0).normal(size=(200, 2))
+    x[7] = 1e8
+    assert find_dependences(x) == []
+    x[:, 1] = 2.0 * x[:, 0] + 3.0
+    assert [found.column for found in find_dependences(x)] == [1]

@@ -59,7 +59,8 @@ def find_dependences(x) -> list[Dependence]:
     r"""Return the columns of a table that are linear functions of the columns before them.
 
     Column j is one if, of the standardized columns, what the independent ones before it leave of it
-    has a standard deviation below 0.001, by a Cholesky decomposition of their correlations.
+    has a standard deviation below 0.001, by a Cholesky decomposition of their correlations, and if
+    the middle half of the rows agrees.
 
     Parameters
     ----------
@@ -108,6 +109,8 @@ def find_dependences(x) -> list[Dependence]:
         constant = float(
             mean[column] - sum(f * mean[o] for f, o in zip(factors, others, strict=True))
         )
+        if not _holds(rows[:, column], rows[:, others] @ np.asarray(factors)):
+            continue
         if abs(constant) < 10 * _REST * deviation[column]:
             constant = 0.0
         rest = float(np.sqrt(max(left[j, j], 0.0)))
@@ -127,6 +130,12 @@ def describe(found: list[Dependence], columns: Columns, what: str = "x") -> str:
         "density is unbounded, and training makes it higher and higher without becoming better. "
         f"Drop {names}, or add noise of the size of a measurement error."
     )
+
+
+def _holds(values, fitted) -> bool:
+    """Whether an equation is that of most rows, and not of one that is far from all others."""
+    spread, rest = (np.subtract(*np.quantile(v, (0.75, 0.25))) for v in (values, values - fitted))
+    return bool(rest <= 3 * _REST * spread) or spread == 0
 
 
 def _times(factor: float) -> str:
