@@ -61,7 +61,7 @@ class ContextColumn:
         if (places < 0).any():
             row = int(np.argmax(places < 0))
             raise CommandError(
-                f"{table.source}, column {self.name!r}, row {row + 1}: unknown category "
+                f"{table.place(self.name, row)}: unknown category "
                 f"{cells[row]!r}. The model knows {', '.join(map(repr, self.categories))}."
             )
         return np.eye(len(self.categories))[places]

@@ -88,6 +88,8 @@ def test_unknown_category_is_named_with_the_known_ones(table):
         CommandError, match=r"row 2: unknown category 'owl'\. The model knows 'ant', 'cat', 'dog'"
     ):
         schema.encode(other)
+    with pytest.raises(CommandError, match=r"row 2: unknown category 'owl'"):
+        schema.encode(other.select(np.array([False, True])))
 
 
 def test_schema_survives_its_file(table, tmp_path):
