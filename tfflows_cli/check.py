@@ -6,7 +6,6 @@ from argparse import Namespace
 from pathlib import Path
 
 from tfflows_cli.errors import name_columns, with_names
-from tfflows_cli.quiet import quiet_import
 from tfflows_cli.schema import Schema, read_rows
 
 
@@ -18,8 +17,7 @@ def run(arguments: Namespace) -> int:
     train = None if arguments.train is None else read_rows(schema, arguments, arguments.train)
 
     # TensorFlow is imported here, so that a mistake in the tables shows at once.
-    with quiet_import():
-        from tfflows_cli.stored import load_model
+    from tfflows_cli.stored import load_model
 
     flow = load_model(arguments.model)
     report = flow.check(x, context=context, train=train, seed=arguments.seed)

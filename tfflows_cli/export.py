@@ -5,7 +5,6 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from tfflows_cli.quiet import quiet_import
 from tfflows_cli.schema import Schema, is_fit_folder
 
 
@@ -16,8 +15,7 @@ def run(arguments: Namespace) -> None:
     out = Path(arguments.out or (given if schema else given.parent) / arguments.format)
 
     # TensorFlow is imported here, so that a mistake in the arguments shows at once.
-    with quiet_import():
-        from tfflows_cli.stored import export, load_model
+    from tfflows_cli.stored import export, load_model
 
     model = load_model(given)
     export(model, out, arguments.format)

@@ -8,7 +8,6 @@ from argparse import Namespace
 from pathlib import Path
 
 from tfflows_cli.errors import CommandError, name_columns
-from tfflows_cli.quiet import quiet_import
 from tfflows_cli.recipe import Recipe
 from tfflows_cli.schema import (
     METRICS_FILE,
@@ -45,11 +44,10 @@ def run(arguments: Namespace) -> None:
     recipe = Recipe.of(arguments, rows=len(inputs["train"][0]))
 
     # TensorFlow is imported here, so that a mistake in the table or the options shows at once.
-    with quiet_import():
-        from tfflows_cli import verdict
-        from tfflows_cli.first import First, describe_maps
-        from tfflows_cli.pictures import draws_like
-        from tfflows_cli.training import build_flow, mean_nll, train
+    from tfflows_cli import verdict
+    from tfflows_cli.first import First, describe_maps
+    from tfflows_cli.pictures import draws_like
+    from tfflows_cli.training import build_flow, mean_nll, train
 
     first = First.of(arguments, schema, inputs, named)
     schema = schema.bounded_by(first.bounds)

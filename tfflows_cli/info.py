@@ -8,7 +8,6 @@ from argparse import Namespace
 from pathlib import Path
 
 from tfflows_cli.errors import CommandError
-from tfflows_cli.quiet import quiet_import
 from tfflows_cli.schema import METRICS_FILE, MODEL_FILE, Schema, is_fit_folder
 
 
@@ -21,8 +20,7 @@ def run(arguments: Namespace) -> None:
     if given.is_dir() and not file.is_file():
         raise CommandError(f"{given} is not a folder that tfflows fit wrote")
 
-    with quiet_import():
-        from tfflows_cli.stored import label_of, load_model
+    from tfflows_cli.stored import label_of, load_model
 
     label, model = label_of(file), load_model(file)
     for name, text in [

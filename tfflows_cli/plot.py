@@ -7,7 +7,6 @@ from argparse import Namespace
 from pathlib import Path
 
 from tfflows_cli.errors import CommandError, name_columns
-from tfflows_cli.quiet import quiet_import
 from tfflows_cli.schema import METRICS_FILE, Schema, read_rows
 
 
@@ -22,10 +21,9 @@ def run(arguments: Namespace) -> None:
     rows = None if arguments.data is None else read_rows(schema, arguments, arguments.data)
 
     # TensorFlow is imported here, so that a mistake in the arguments shows at once.
-    with quiet_import():
-        from tfflows import plot
-        from tfflows_cli.pictures import figure, save
-        from tfflows_cli.stored import load_model
+    from tfflows import plot
+    from tfflows_cli.pictures import figure, save
+    from tfflows_cli.stored import load_model
 
     if arguments.kind == "history":
         metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from tfflows_cli.errors import CommandError
-from tfflows_cli.quiet import quiet_import
 from tfflows_cli.schema import Schema
 from tfflows_cli.tables import Table, check_output, open_table, write_table
 
@@ -22,8 +21,7 @@ def run(arguments: Namespace) -> None:
     check_output(arguments.out)
 
     # TensorFlow is imported here, so that a mistake in the arguments shows at once.
-    with quiet_import():
-        from tfflows_cli.stored import load_model
+    from tfflows_cli.stored import load_model
 
     flow = load_model(arguments.model)
     if contexts is None:

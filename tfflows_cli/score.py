@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from tfflows_cli.errors import name_columns
-from tfflows_cli.quiet import quiet_import
 from tfflows_cli.schema import Schema, drop_missing
 from tfflows_cli.tables import check_output, open_table, write_table
 
@@ -27,8 +26,7 @@ def run(arguments: Namespace) -> None:
     check_output(arguments.out)
 
     # TensorFlow is imported here, so that a mistake in the table shows at once.
-    with quiet_import():
-        from tfflows_cli.stored import load_model
+    from tfflows_cli.stored import load_model
 
     flow = load_model(arguments.model)
     log_prob = np.asarray(flow.log_prob(x, context=context, batch_size=4096))

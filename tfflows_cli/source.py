@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfflows_cli.errors import CommandError
-from tfflows_cli.quiet import quiet_import
 from tfflows_cli.schema import Schema, check_complete, chosen_names, drop_missing
 from tfflows_cli.tables import READABLE, Table, open_table
 
@@ -146,8 +145,8 @@ def _from_table(arguments: Namespace) -> Source:
 
 
 def _from_name(arguments: Namespace) -> Source:
-    with quiet_import():
-        from tfflows import datasets
+    from tfflows import datasets
+
     for option in ("key", "test", "encoding", "decimal", "dropna"):
         if getattr(arguments, option):
             raise CommandError(f"--{option} is for tables; {arguments.data!r} is no file")
