@@ -123,7 +123,7 @@ def test_additive_keeps_volumes_exactly():
 
 
 def test_affine_bijector_refuses_mixed_types():
-    with pytest.raises(ValueError, match="one type; got float32 and float64"):
+    with pytest.raises(ValueError, match="of one type; got float32, float64"):
         AffineBijector(tf.zeros([2]), tf.zeros([2], tf.float64))
     with pytest.raises(ValueError, match="floating-point shift; got int32"):
         AffineBijector(tf.zeros([2], tf.int32))
