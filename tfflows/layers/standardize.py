@@ -5,10 +5,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tfflows.bijectors import checks
 from tfflows.inputs.arrays import chunks
 from tfflows.layers.base import BijectorLayer
-from tfflows.layers.raw_parameters import RawParameters
+from tfflows.layers.raw_parameters import RawParameterLayer
 
 __all__ = ["ActNorm", "Standardize", "standardize_of_context"]
 
@@ -18,6 +17,7 @@ class FromData(BijectorLayer):
 
     def build(self, event_shape, context_shape=None):
         """Remember the shape of an event, and that no data have been seen."""
+        super().build(event_shape, context_shape)
         self.event_shape = tuple(event_shape)
         self.adapted = self.add_weight(
             shape=(), initializer="zeros", trainable=False, name="adapted"
@@ -129,7 +129,7 @@ class Standardize(FromData):
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
-class ActNorm(FromData):
+class ActNorm(FromData, RawParameterLayer):
     r"""A learned shift and scale of each coordinate that starts as a standardization of the data.
 
     .. math:: z = (x - b)\, e^{-s}, \qquad
@@ -162,23 +162,10 @@ class ActNorm(FromData):
     [[ 1. -1.]]
     """
 
-    def __init__(self, hidden_units=(64, 64), activation="relu", **kwargs):
-        super().__init__(**kwargs)
-        self.hidden_units = checks.positive_integers("hidden_units", hidden_units)
-        self.activation = activation
-
     def build(self, event_shape, context_shape=None):
         """Create the parameters for events of `event_shape`."""
         super().build(event_shape, context_shape)
-        self.context_shape = None if context_shape is None else tuple(context_shape)
-        self.raw = RawParameters(
-            (2, *self.event_shape),
-            hidden_units=self.hidden_units,
-            activation=self.activation,
-            dtype=self.dtype_policy,
-            name="raw",
-        )
-        self.raw.build(context_shape)
+        self.raw = self.add_raw((2, *self.event_shape))
         self.built = True
 
     def bijector(self, context=None):
@@ -199,14 +186,6 @@ class ActNorm(FromData):
         mean, deviation = moments(x, sample_weight)
         self.raw.value.assign(np.stack([mean, np.log(deviation)]))
         self.adapted.assign(1.0)
-
-    def get_config(self):
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "hidden_units": self.hidden_units,
-            "activation": keras.activations.serialize(keras.activations.get(self.activation)),
-        }
 
 
 def standardize_of_context(chosen, shape: tuple, dtype) -> Standardize | None:
