@@ -249,10 +249,10 @@ class Flow(DensityModel):
         if self.context_standardize is not None:
             context = self.context_standardize.inverse(context)[0]
         if self.context_network is not None:
-            rank = len(self.context_shape or ())
-            batch = tf.shape(context)[: context.shape.rank - rank]
-            flat, rows = context.shape.rank == rank + 1, tf.concat([[-1], self.context_shape], 0)
-            rows = context if flat else tf.reshape(context, rows)
+            shape = self.context_shape or ()
+            batch = tf.shape(context)[: context.shape.rank - len(shape)]
+            flat = context.shape.rank == len(shape) + 1
+            rows = context if flat else tf.reshape(context, [-1, *shape])
             features = tf.cast(self.context_network(rows), self.variable_dtype)
             if not flat:
                 features = tf.reshape(features, tf.concat([batch, features.shape[1:]], 0))
