@@ -108,15 +108,31 @@ def test_explicit_degrees_are_sorted():
     assert resolve_hidden_degrees([[2, 1, 2], [1, 2]], [3, 2], 3) == ((1, 2, 2), (1, 2))
 
 
-@pytest.mark.parametrize("order", ["up", [1, 2], [1, 1, 3], [0, 1, 2], [1.5, 2, 3], 3, None])
+@pytest.mark.parametrize("order", ["up", [1, 2], [1, 1, 3], [0, 1, 3], [1.5, 2, 3], 3, None])
 def test_bad_order_says_what_a_good_one_is(order):
-    with pytest.raises(ValueError, match=r"input_order must be.*each of 1\.\.3 once"):
+    with pytest.raises(
+        ValueError, match=r"input_order must be.*each of 1\.\.3 or each of 0\.\.2 once"
+    ):
         resolve_order(order, 3)
 
 
-def test_an_order_that_counts_from_zero_is_corrected_in_the_message():
-    with pytest.raises(ValueError, match=r"write \[3, 1, 2\]"):
-        resolve_order([2, 0, 1], 3)
+def test_an_order_counts_from_one_or_from_zero():
+    assert resolve_order([4, 2, 0, 3, 1], 5) == resolve_order([5, 3, 1, 4, 2], 5) == (5, 3, 1, 4, 2)
+    assert resolve_order([0], 1) == resolve_order([1], 1) == (1,)
+
+
+@pytest.mark.parametrize(
+    "order, words",
+    [
+        ([5, 2, 0, 3, 1], r"4 is missing; .* by their ranks, write \[4, 2, 0, 3, 1\]"),
+        ([5, 2, 6, 3, 1], r"4 is missing; .* write \[3, 1, 4, 2, 0\]"),
+        ([1, 2, 2, 3, 1], "It holds 1, 2 more than once"),
+        ([1, 2, 3], "It has 3 entries for 5 coordinates"),
+    ],
+)
+def test_what_is_wrong_with_an_order_is_said(order, words):
+    with pytest.raises(ValueError, match=words):
+        resolve_order(order, 5)
 
 
 @pytest.mark.parametrize("passes", [0, 4, 1.5, True, "two"])

@@ -62,8 +62,8 @@ class AutoregressiveNetwork(keras.layers.Layer):
         in x and in the context. With ``residual``, the first entry is the input layer and each
         further one a residual block of two masked layers.
     input_order
-        ``"left-to-right"``, ``"right-to-left"``, ``"random"``, or the degree of each coordinate,
-        1 for the first (a permutation of 1..D).
+        ``"left-to-right"``, ``"right-to-left"``, ``"random"``, or the place of each coordinate,
+        a permutation of 1..D or of 0..D-1.
     hidden_degrees
         ``"equal"``, ``"random"``, or a list of degrees for each hidden layer.
     activation

@@ -39,8 +39,8 @@ def resolve_order(input_order: str | Sequence[int], size: int, seed: int = 0) ->
     ----------
     input_order
         ``"left-to-right"`` (degrees 1, 2, ..., size), ``"right-to-left"`` (size, ..., 1),
-        ``"random"`` (a permutation that follows from ``seed``), or a list with the degree of each
-        coordinate, 1 for the one that comes first.
+        ``"random"`` (a permutation that follows from ``seed``), or a list with the place of each
+        coordinate, counted from 1 or from 0: whichever it is, each number stands there once.
     size
         The number of coordinates.
     seed
@@ -62,11 +62,13 @@ def resolve_order(input_order: str | Sequence[int], size: int, seed: int = 0) ->
     (3, 2, 1)
     >>> resolve_order([2, 1, 3], 3)
     (2, 1, 3)
+    >>> resolve_order([1, 0, 2], 3)
+    (2, 1, 3)
     """
     expected = (
         f"input_order must be one of {', '.join(map(repr, _ORDERS))}, or a list that holds each of "
-        f"1..{size} once (entry i is the place of coordinate i in the order, 1 for the first); "
-        f"got {input_order!r}."
+        f"1..{size} or each of 0..{size - 1} once (entry i is the place of coordinate i in the "
+        f"order); got {input_order!r}."
     )
     if isinstance(input_order, str):
         if input_order == "left-to-right":
@@ -77,12 +79,27 @@ def resolve_order(input_order: str | Sequence[int], size: int, seed: int = 0) ->
             permutation = _generator(seed, _ORDER_STREAM).permutation(size) + 1
             return tuple(int(degree) for degree in permutation)
         raise ValueError(expected)
-    degrees = _integers(input_order)
-    if degrees is None or sorted(degrees) != list(range(1, size + 1)):
-        if degrees is not None and sorted(degrees) == list(range(size)):
-            expected += f" It counts from 0: write {[degree + 1 for degree in degrees]}."
-        raise ValueError(expected)
-    return tuple(degrees)
+    places = _integers(input_order)
+    if places is not None and sorted(places) == list(range(size)):
+        return tuple(place + 1 for place in places)
+    if places is None or sorted(places) != list(range(1, size + 1)):
+        raise ValueError(expected + ("" if places is None else _what_is_wrong(places, size)))
+    return tuple(places)
+
+
+def _what_is_wrong(places: list[int], size: int) -> str:
+    """Return what keeps a list of integers from being an order."""
+    if len(places) != size:
+        return f" It has {len(places)} entries for {size} coordinates."
+    if twice := sorted({place for place in places if places.count(place) > 1}):
+        return f" It holds {', '.join(map(str, twice))} more than once."
+    first = 0 if 0 in places else 1
+    missing = sorted(set(range(first, first + size)) - set(places))
+    ranks = [sorted(places).index(place) for place in places]
+    return (
+        f" {', '.join(map(str, missing))} is missing; if the numbers are meant by their ranks, "
+        f"write {ranks}."
+    )
 
 
 def group_degrees(order: Sequence[int], passes: int | None = None) -> tuple[int, ...]:

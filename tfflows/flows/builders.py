@@ -71,8 +71,8 @@ def AutoregressiveFlow(
         Start at (for families of interchangeable parts: near) the base distribution; otherwise at
         random.
     order : str or sequence of int
-        ``"left-to-right"``, ``"right-to-left"``, ``"random"`` (with `seed`), or the 1-based
-        position of each flattened coordinate.
+        ``"left-to-right"``, ``"right-to-left"``, ``"random"`` (with `seed`), or the
+        position of each flattened coordinate, counted from 0 or from 1.
     passes : int, optional
         Number of groups the coordinates are ordered in: 2 is a coupling, None is fully
         autoregressive.

@@ -41,8 +41,9 @@ class MaskedAutoregressive(BijectorLayer):
     activation : str or callable
         Activation of the network.
     order : str or sequence of int
-        ``"left-to-right"``, ``"right-to-left"``, ``"random"`` (with `seed`), or the 1-based
-        position of each flattened coordinate. A drawn order is stored in the config.
+        ``"left-to-right"``, ``"right-to-left"``, ``"random"`` (with `seed`), or the
+        position of each flattened coordinate, counted from 0 or from 1. A drawn order is stored in
+        the config.
     passes : int, optional
         Number of groups the coordinates are ordered in: 2 is a coupling, None is fully
         autoregressive.
