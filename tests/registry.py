@@ -287,6 +287,15 @@ FLOWS: dict[str, Example] = {
     "autoregressive, two passes": autoregressive(
         univariates.Affine, (4,), degrees=(0, 0, 1, 1), passes=2
     ),
+    "autoregressive, graph": dataclasses.replace(
+        autoregressive(
+            univariates.Affine,
+            (4,),
+            adjacency=[[0, 0, 1, 0], [0, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0]],
+        ),
+        jacobian="full",
+        variant=True,
+    ),
     "autoregressive, residual": autoregressive(univariates.Affine, residual=True),
     "autoregressive, no hidden layer": autoregressive(univariates.Affine, hidden_units=()),
     "autoregressive, scalar": autoregressive(univariates.Affine, ()),

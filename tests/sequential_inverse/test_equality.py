@@ -57,6 +57,8 @@ STRUCTURES = {
     "right to left": ((6,), {"order": "right-to-left"}),
     "random order": ((7,), {"order": "random", "seed": 3}),
     "listed order": ((4,), {"order": [2, 4, 1, 3]}),
+    "a graph": ((5,), {"adjacency": np.eye(5, k=-2) + np.eye(5, k=-4)}),
+    "no dependences": ((3,), {"adjacency": np.eye(3)}),
     "a coupling": ((5,), {"passes": 2}),
     "three ragged groups": ((11,), {"passes": 3, "order": "random", "seed": 1}),
     "many ragged groups": ((17,), {"passes": 6}),

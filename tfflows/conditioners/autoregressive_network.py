@@ -15,6 +15,7 @@ from tfflows.bijectors import checks
 from tfflows.bijectors.event import reshape_event
 from tfflows.bijectors.masked_mlp_weights import MaskedMLPWeights
 from tfflows.conditioners import linear
+from tfflows.conditioners.dependency_masks import DependencyMasks
 from tfflows.conditioners.masked_dense import WholeKernel, whole_kernels
 from tfflows.conditioners.masked_network import MaskedNetwork
 from tfflows.conditioners.masks import group_degrees, resolve_hidden_degrees, resolve_order
@@ -93,6 +94,11 @@ class AutoregressiveNetwork(keras.layers.Layer):
         The circumference of the circle that the coordinates are points of: the first layer then
         sees the cosine and the sine of their angles, so that the outputs do not jump where an angle
         starts anew. None for coordinates on the line.
+    adjacency
+        What each coordinate's parameters may depend on, instead of on all coordinates before it:
+        zeros and ones [D, D], entry [i, j] for what i depends on; or [D, D + C], with columns for
+        a context of size C, on all of which each depends otherwise. It may have no cycle, and gives
+        the order, the degrees and the passes itself.
     seed
         An int that fixes random orders and degrees and the initial kernels. Without one, they
         follow ``keras.utils.set_random_seed``. What was drawn is part of ``get_config()``.
@@ -173,6 +179,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
         zero_output: bool = False,
         seed: int | None = None,
         period: float | None = None,
+        adjacency: Sequence[Sequence[int]] | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -204,6 +211,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
         self.zero_output = bool(zero_output)
         self.seed = None if seed is None else int(seed)
         self.period = circumference(period)
+        self.adjacency = None if adjacency is None else np.asarray(adjacency).tolist()
         self._input_order = linear.as_tuples(input_order)
         self._hidden_degrees = linear.as_tuples(hidden_degrees)
         self._dropout = (
@@ -240,6 +248,12 @@ class AutoregressiveNetwork(keras.layers.Layer):
                 f"input to their output; got hidden_units={list(self.hidden_units)}."
             )
         linear.check_elementwise(self.activation)
+        order = (self._input_order, self._hidden_degrees, self.passes)
+        if self.adjacency is not None and order != ("left-to-right", "equal", None):
+            raise ValueError(
+                "adjacency says in which order coordinates come; leave input_order, "
+                "hidden_degrees and passes at their defaults."
+            )
 
     @property
     def input_order(self) -> tuple[int, ...] | str:
@@ -282,28 +296,37 @@ class AutoregressiveNetwork(keras.layers.Layer):
         # Without a seed, what is drawn follows keras.utils.set_random_seed, which seeds `random`.
         drawn = "random" in (self._input_order, self._hidden_degrees) and self.seed is None
         seed = random.randrange(2**31) if drawn else (self.seed or 0)
-        self._input_order = resolve_order(self._input_order, size, seed)
-        self.input_degrees = group_degrees(self._input_order, self.passes)
-        self._hidden_degrees = resolve_hidden_degrees(
-            self._hidden_degrees,
-            self.hidden_units,
-            max(self.input_degrees),
-            conditional=self.conditional,
-            shared=self.residual,
-            seed=seed,
-        )
-        context_shape = self.conditional_event_shape
+        context_size = None
+        if self.conditional:
+            context_size = int(np.prod(self.conditional_event_shape, dtype=int))
+        graph = None
+        if self.adjacency is not None:
+            graph = DependencyMasks(self.adjacency, size, context_size)
+            self.input_degrees = graph.degrees
+            hidden_degrees = graph.hidden_degrees(self.hidden_units)
+        else:
+            self._input_order = resolve_order(self._input_order, size, seed)
+            self.input_degrees = group_degrees(self._input_order, self.passes)
+            hidden_degrees = self._hidden_degrees = resolve_hidden_degrees(
+                self._hidden_degrees,
+                self.hidden_units,
+                max(self.input_degrees),
+                conditional=self.conditional,
+                shared=self.residual,
+                seed=seed,
+            )
         self._network = MaskedNetwork(
             self,
             self.input_degrees,
-            self._hidden_degrees,
+            hidden_degrees,
             self.params,
             self.activation,
             residual=self.residual,
             period=self.period,
-            context_size=int(np.prod(context_shape, dtype=int)) if self.conditional else None,
+            context_size=context_size,
             context_everywhere=self.conditional_input_layers == "all_layers",
             zero_output=self.zero_output,
+            graph=graph,
             use_bias=self.use_bias,
             kernel_initializer=self.kernel_initializer,
             bias_initializer=self.bias_initializer,

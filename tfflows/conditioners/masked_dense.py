@@ -34,6 +34,8 @@ class MaskedDense:
         The number of the layer: part of the names of the weights, and of their seeds.
     context_size
         The size of the context, None where it does not enter.
+    context_mask
+        Zeros and ones [context_size, outputs] for the kernel of the context; None for ones.
     zero
         Whether all weights start at zero.
     zero_bias
@@ -71,6 +73,7 @@ class MaskedDense:
         product: BlockMaskedMatmul,
         index: int = 0,
         context_size: int | None = None,
+        context_mask: np.ndarray | None = None,
         zero: bool = False,
         zero_bias: bool = False,
         scale: float = 1.0,
@@ -84,7 +87,7 @@ class MaskedDense:
         bias_constraint: Callable | None = None,
         seed: int | None = None,
     ):
-        self.product = product
+        self.product, self._context_mask = product, context_mask
         self._owner = owner
         inputs_seen = product.mask.sum(axis=0)
         of_kernel = {"regularizer": kernel_regularizer, "constraint": kernel_constraint}
@@ -164,7 +167,10 @@ class MaskedDense:
         bias = None if self.bias is None else self._tensor(self.bias)
         if self.context_kernel is None:
             return bias
-        return add(linear.affine(context, self._tensor(self.context_kernel)), bias)
+        kernel = self._tensor(self.context_kernel)
+        if self._context_mask is not None:
+            kernel *= tf.constant(self._context_mask, kernel.dtype)
+        return add(linear.affine(context, kernel), bias)
 
     def _tensors(self) -> list[tf.Tensor]:
         return [self._tensor(block) for block in self.blocks]

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfflows.bijectors.masked_mlp_weights import MaskedMLPWeights, ends_block, forward_pass
 from tfflows.conditioners.block_masked_matmul import BlockMaskedMatmul, best_cut
+from tfflows.conditioners.dependency_masks import DependencyMasks
 from tfflows.conditioners.masked_dense import MaskedDense
 from tfflows.conditioners.masks import make_masks
 from tfflows.conditioners.periodic_features import periodic_features
@@ -49,6 +50,9 @@ class MaskedNetwork:
         alone.
     zero_output
         Whether the last layer starts at zero.
+    graph
+        The masks of a graph of dependences, to which the degrees belong; None where each
+        coordinate depends on all of lower degree.
     **options
         Initializers and the like, as `MaskedDense` takes them.
 
@@ -78,6 +82,7 @@ class MaskedNetwork:
         context_size: int | None = None,
         context_everywhere: bool = True,
         zero_output: bool = False,
+        graph: DependencyMasks | None = None,
         **options,
     ):
         self.input_degrees, self.params = tuple(input_degrees), params
@@ -95,7 +100,13 @@ class MaskedNetwork:
             tuple(np.repeat(input_degrees, count).tolist()) for count in (features, params)
         )
         self.layer_degrees = tuple(itertools.pairwise([inputs, *hidden, outputs]))
-        masks = make_masks(self.input_degrees, hidden, params, features)
+        if graph is None:
+            masks = make_masks(self.input_degrees, hidden, params, features)
+            context_masks = [None] * len(masks)
+        else:
+            widths = [len(degrees) for degrees in hidden]
+            masks = graph.masks(widths, params, features)
+            context_masks = graph.context_masks(widths, params)
         cuts = best_cut(self.layer_degrees)
         if _needs_whole_kernels(**options):
             cuts = [None] * len(cuts)
@@ -108,6 +119,7 @@ class MaskedNetwork:
                 BlockMaskedMatmul(mask, *cut, first=k == 0),
                 index=k,
                 context_size=context_size if enters else None,
+                context_mask=context_masks[k],
                 zero=zero_output and k == len(hidden),
                 zero_bias=k == len(hidden),
                 scale=_BLOCK_SCALE if ends else 1.0,

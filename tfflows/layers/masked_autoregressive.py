@@ -55,6 +55,12 @@ class MaskedAutoregressive(BijectorLayer):
         Start with the last layer at zero, so that the layer begins as the identity.
     seed : int, optional
         Seed of a random order.
+    adjacency : array, optional
+        A graph of dependences, instead of an order: zeros and ones ``[D, D]``, entry ``[i, j]``
+        for whether coordinate i may depend on coordinate j of the data; or ``[D, D + C]``, with
+        columns for a context of size C, on all of which each coordinate depends otherwise. The
+        diagonal says nothing. Latent to data takes as many steps as the longest path in the graph
+        has coordinates, and each hidden layer needs a unit for each set of parents.
     **kwargs
         Keras's own arguments.
 
@@ -63,12 +69,13 @@ class MaskedAutoregressive(BijectorLayer):
     TypeError
         If `univariate` is not a `Univariate`.
     ValueError
-        If the order or `passes` does not fit the event.
+        If the order, `passes` or `adjacency` does not fit the event, or the graph has a cycle.
 
     References
     ----------
     Papamakarios, Pavlakou and Murray (2017), "Masked Autoregressive Flow for Density Estimation",
-    arXiv:1705.07057; Germain et al. (2015), "MADE", arXiv:1502.03509.
+    arXiv:1705.07057; Germain et al. (2015), "MADE", arXiv:1502.03509; graphs: Wehenkel and Louppe
+    (2021), "Graphical Normalizing Flows", arXiv:2006.02548.
 
     Examples
     --------
@@ -78,6 +85,14 @@ class MaskedAutoregressive(BijectorLayer):
     >>> layer.build(event_shape=(3,))
     >>> layer(tf.ones([5, 3])).shape
     TensorShape([5, 3])
+
+    A chain, in which each coordinate depends on the one before it alone:
+
+    >>> chain = [[0, 0, 0], [1, 0, 0], [0, 1, 0]]
+    >>> layer = layers.MaskedAutoregressive(univariates.Affine(), adjacency=chain)
+    >>> layer.build(event_shape=(3,))
+    >>> layer.adjacency.astype(int).tolist()
+    [[1, 0, 0], [1, 1, 0], [0, 1, 1]]
     """
 
     shown = ("hidden_units", "order")
@@ -93,6 +108,7 @@ class MaskedAutoregressive(BijectorLayer):
         dropout: float = 0.0,
         identity_start: bool = True,
         seed: int | None = None,
+        adjacency=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -105,6 +121,7 @@ class MaskedAutoregressive(BijectorLayer):
         self.dropout = dropout
         self.identity_start = identity_start
         self.seed = seed
+        self._graph = None if adjacency is None else np.asarray(adjacency).tolist()
         self.network = None
 
     def build(self, event_shape, context_shape=None):
@@ -129,6 +146,7 @@ class MaskedAutoregressive(BijectorLayer):
             zero_output=self.identity_start,
             seed=self.seed,
             period=self.univariate.period,
+            adjacency=self._graph,
             dtype=self.dtype_policy,
             name="network",
         )
@@ -157,11 +175,14 @@ class MaskedAutoregressive(BijectorLayer):
 
     @property
     def adjacency(self) -> np.ndarray | None:
-        """Each latent coordinate depends on its own and on those before it in the order."""
+        """Each latent coordinate depends on its own and on its parents, or on all before it."""
         if self.network is None:
             return None
         degrees = np.asarray(self.network.input_degrees)
-        return np.eye(len(degrees), dtype=bool) | (degrees < degrees[:, np.newaxis])
+        itself = np.eye(len(degrees), dtype=bool)
+        if self._graph is not None:
+            return itself | np.asarray(self._graph, bool)[:, : len(degrees)]
+        return itself | (degrees < degrees[:, np.newaxis])
 
     def raw_parameters(self, x, context=None) -> tf.Tensor | None:
         """Return what the network makes of `x`, ``[n, D, P]``."""
@@ -186,6 +207,7 @@ class MaskedAutoregressive(BijectorLayer):
             "dropout": self.dropout,
             "identity_start": self.identity_start,
             "seed": self.seed,
+            "adjacency": self._graph,
         }
 
     @classmethod
