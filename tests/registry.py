@@ -889,6 +889,16 @@ def mixture_model(dtype, context_shape):
     return models.DistributionModel(mixture)
 
 
+def factorized_model(dtype, context_shape):
+    size = 0 if context_shape is None else context_shape[0]
+    layer = layers.Elementwise(univariates.Affine(), dtype=dtype, **context_arguments())
+    factors = [
+        Gaussian((1,), context_shape, dtype=dtype),
+        models.Flow([layer], 2, (1 + size,), dtype=dtype),
+    ]
+    return models.Factorized(factors, [[1], [2, 0]], context_shape)
+
+
 MODELS: dict[str, Example] = {
     "Gaussian, scalar": Example(
         lambda dtype, context_shape: Gaussian((), context_shape, dtype=dtype),
@@ -900,6 +910,7 @@ MODELS: dict[str, Example] = {
         (2,),
         ("models.DensityModel",),
     ),
+    "factorized": Example(factorized_model, covers=("models.Factorized",)),
     "textbook": Example(textbook_model, (2,), ("models.DistributionModel",), context="never"),
     "mixture": Example(mixture_model, (), ("models.DistributionModel",), context="never"),
 }

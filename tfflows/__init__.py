@@ -28,7 +28,7 @@ from tfflows import (
 )
 from tfflows.diagnostics import doctor
 from tfflows.flows import *  # noqa: F403
-from tfflows.models import DensityModel, DistributionModel, Flow
+from tfflows.models import DensityModel, DistributionModel, Factorized, Flow
 from tfflows.saving.files import load
 from tfflows.saving.versions import installed
 
@@ -38,6 +38,7 @@ __version__ = installed()
 __all__ = [
     "DensityModel",
     "DistributionModel",
+    "Factorized",
     "Flow",
     "bijectors",
     "conditioners",

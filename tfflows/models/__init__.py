@@ -2,6 +2,7 @@
 
 from tfflows.models.density_model import DensityModel
 from tfflows.models.distribution_model import DistributionModel
+from tfflows.models.factorized import Factorized
 from tfflows.models.flow import Flow
 
-__all__ = ["DensityModel", "DistributionModel", "Flow"]
+__all__ = ["DensityModel", "DistributionModel", "Factorized", "Flow"]
