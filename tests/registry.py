@@ -920,8 +920,10 @@ ABSTRACT: dict[str, str] = {
     "bijectors.Bijector": "a base class without a map",
     "bijectors.forward_and_log_det": "it asks a bijector",
     "bijectors.inverse_and_log_det": "it asks a bijector",
+    "layers.Augment": "no bijection: tests/layers/test_dimensions.py",
     "layers.BijectorLayer": "a base class without a map",
     "layers.Dequantize": "no bijection: tests/layers/test_dequantize.py",
+    "layers.Slice": "no bijection: tests/layers/test_dimensions.py",
     "layers.Transform": "a base class without a map",
     "univariates.Univariate": "a base class without a map",
 }

@@ -6,6 +6,7 @@ from tfflows.layers.columnwise import Columnwise
 from tfflows.layers.correlation import Correlation
 from tfflows.layers.coupling import Coupling
 from tfflows.layers.dequantize import Dequantize
+from tfflows.layers.dimensions import Augment, Slice
 from tfflows.layers.elementwise import Elementwise
 from tfflows.layers.lu import LU
 from tfflows.layers.masked_autoregressive import MaskedAutoregressive
@@ -19,6 +20,7 @@ from tfflows.layers.wrappers import Invert, Unconditional
 __all__ = [
     "LU",
     "ActNorm",
+    "Augment",
     "BijectorLayer",
     "BlockAutoregressive",
     "Columnwise",
@@ -32,6 +34,7 @@ __all__ = [
     "Reverse",
     "Scale",
     "Shift",
+    "Slice",
     "Standardize",
     "TFPBijector",
     "Transform",

@@ -7,10 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfflows import random
-from tfflows.bijectors.event import flatten_event
 from tfflows.inputs import validation
-from tfflows.interop.dry_runs import preserve_state
-from tfflows.layers.context import flatten_context, join_context
+from tfflows.layers.auxiliary import AuxiliaryDensity
 from tfflows.layers.masked_autoregressive import deserialize
 from tfflows.layers.transform import Transform
 
@@ -91,6 +89,7 @@ class Dequantize(Transform):
         if noise != "uniform" and not hasattr(noise, "rsample_and_log_prob"):
             raise TypeError(f'noise must be "uniform" or a tfflows Flow; got {noise!r}.')
         self.noise = noise
+        self._density = AuxiliaryDensity(None if noise == "uniform" else noise, "noise")
         self.step = np.asarray(step, np.float64)
         valid = np.isfinite(self.step).all() and (self.step >= 0).all() and self.step.any()
         if not valid:
@@ -119,37 +118,9 @@ class Dequantize(Transform):
         self.built = True
 
     def _check_noise(self):
-        noise, size = self.noise, math.prod(self.event_shape)
-        wanted = (size + math.prod(self.context_shape or (0,)),)
-        if tuple(noise.event_shape) != self.event_shape or noise.context_shape != wanted:
-            raise ValueError(
-                f"the noise of events of shape {self.event_shape} must have event_shape="
-                f"{self.event_shape} and context_shape={wanted[0]}, the {size} coordinates of the "
-                f"event{'' if self.context_shape is None else ' and then the context'}; it has "
-                f"event_shape={noise.event_shape} and context_shape={noise.context_shape}."
-            )
-        if noise.variable_dtype != self.variable_dtype:
-            raise ValueError(
-                f"the noise computes in {noise.variable_dtype} and the layer in "
-                f"{self.variable_dtype}; build both with the same dtype=..."
-            )
-        if not noise.exact:
-            raise ValueError(
-                "the density of the noise must be exact; that of the noise is a bound."
-            )
-        rows = tf.zeros([64, *wanted], self.variable_dtype)
-        with preserve_state(noise.variables):
-            try:
-                drawn, _ = noise.rsample_and_log_prob(seed=[0, 1, 0], context=rows)
-                later, _ = noise.rsample_and_log_prob(seed=[0, 1, 32], context=rows[32:])
-                alone = np.allclose(drawn[32:], later, atol=1e-4)
-            except (ValueError, tf.errors.InvalidArgumentError):
-                alone = False
-        if not alone:
-            raise ValueError(
-                "the noise cannot be drawn for each row on its own, which results that do not "
-                "depend on batch_size need; use a tfflows.Flow with its default base."
-            )
+        given, dtype = self.event_shape, self.variable_dtype
+        self._density.build(self.event_shape, given, self.context_shape, dtype)
+        drawn = self._density.examples
         if not np.all((drawn >= 0) & (drawn <= 1)):
             raise ValueError(
                 f"the noise must lie in the unit cube, and its samples lie between "
@@ -163,9 +134,7 @@ class Dequantize(Transform):
         if self.noise == "uniform":
             u, log_q = random.uniform(tf.shape(x), seed, x.dtype), tf.zeros([], x.dtype)
         else:
-            u, log_q = self.noise.rsample_and_log_prob(
-                seed=seed, context=self._context_of_noise(step * steps, context)
-            )
+            u, log_q = self._density.draw(tf.stop_gradient(step * steps), context, seed)
         # Rounding must not push the sum into the next cell.
         last = tf.math.nextafter(step * (steps + 1), step * steps)
         z = self._on_grid(tf.minimum(step * (steps + u), tf.stop_gradient(last)), x)
@@ -184,7 +153,7 @@ class Dequantize(Transform):
         if self.noise == "uniform":
             return x, self._log_volume(z)
         u = (z - x) / step
-        log_q = self.noise(u, context=self._context_of_noise(x, context))
+        log_q = self._density.log_prob(u, tf.stop_gradient(x), context)
         return x, self._log_volume(z) - log_q
 
     def _step(self, dtype):
@@ -200,10 +169,6 @@ class Dequantize(Transform):
     def _log_volume(self, points):
         step = np.broadcast_to(self.step, self.event_shape)
         return tf.constant(np.log(step[step > 0]).sum(), points.dtype)
-
-    def _context_of_noise(self, x, context):
-        flat = flatten_event(tf.stop_gradient(x), self.event_shape)
-        return join_context(flat, flatten_context(context, self.context_shape))
 
     @property
     def bounded(self) -> bool:
@@ -223,16 +188,12 @@ class Dequantize(Transform):
     @property
     def needs_adapt(self) -> bool:
         """Whether the noise still waits to see data."""
-        return self.noise != "uniform" and self.noise.needs_adapt
+        return self._density.needs_adapt
 
     def adapt(self, x, context=None, sample_weight=None):
         """Adapt the noise to uniform noise, given the data."""
-        if self.noise == "uniform":
-            return
-        x = tf.convert_to_tensor(x)
-        given = self._context_of_noise(x, context)
-        u = random.uniform(tf.shape(x), validation.FIXED_SEED, x.dtype)
-        self.noise.adapt(u, context=given, sample_weight=sample_weight)
+        u = random.uniform(tf.shape(x), validation.FIXED_SEED, self.variable_dtype)
+        self._density.adapt(u, x, context, sample_weight)
 
     def get_config(self):
         """Return the constructor's arguments."""

@@ -1,5 +1,6 @@
 """A joint density as a product of conditional ones, each a model of its own."""
 
+import functools
 import itertools
 import math
 import textwrap
@@ -16,6 +17,7 @@ from tfflows import random
 from tfflows.distributions import LiveDistribution
 from tfflows.inputs.columns import columns_config
 from tfflows.layers.base import batch_shape_of
+from tfflows.layers.context import join_context
 from tfflows.models.density_model import DensityModel
 
 __all__ = ["Factorized"]
@@ -122,24 +124,16 @@ class Factorized(DensityModel):
 
     def _given(self, index, earlier: list, context):
         """Return the context of a factor: the parts before its own, and the context of all."""
+        given = [part for part in (*earlier, context) if part is not None]
         if self.factors[index].context_shape is None:
             return None
-        given = [*earlier] if context is None else [*earlier, context]
-        if len(given) > 1 and any(part.shape.rank != given[0].shape.rank for part in given[1:]):
-            batch = given[0]
-            shape = tf.broadcast_dynamic_shape(tf.shape(batch)[:-1], tf.shape(context)[:-1])
-            given = [tf.broadcast_to(g, tf.concat([shape, [g.shape[-1]]], 0)) for g in given]
-        return tf.concat(given, -1)
+        return functools.reduce(join_context, given)
 
     def _parts(self, x) -> list:
         return [tf.gather(x, part, axis=-1) for part in self._indices]
 
     def _log_density(self, x, context=None, seed=None):
         parts, total = self._parts(x), tf.zeros([], x.dtype)
-        if context is not None:
-            shape = tf.broadcast_dynamic_shape(tf.shape(x)[:-1], tf.shape(context)[:-1])
-            context = tf.broadcast_to(context, tf.concat([shape, self.context_shape], 0))
-            parts = [tf.broadcast_to(p, tf.concat([shape, [p.shape[-1]]], 0)) for p in parts]
         for index, factor in enumerate(self.factors):
             given = self._given(index, parts[:index], context)
             draws = {"seed": random.fold_in(seed, index)} if factor._draws else {}
