@@ -456,6 +456,50 @@ FLOWS: dict[str, Example] = {
         covers=("layers.LU",),
         starts_as_identity=True,
     ),
+    "householder": one(
+        lambda d: layers.Householder(dtype=d, **context_arguments()),
+        covers=("layers.Householder",),
+        starts_as_identity=True,
+    ),
+    "householder, three, matrix": one(
+        lambda d: layers.Householder(count=3, dtype=d, **context_arguments()),
+        (2, 2),
+        covers=("layers.Householder",),
+        variant=True,
+    ),
+    "givens": one(
+        lambda d: layers.Givens(dtype=d, **context_arguments()),
+        (5,),
+        covers=("layers.Givens",),
+        starts_as_identity=True,
+    ),
+    "rotation": one(
+        lambda d: layers.Rotation(dtype=d, **context_arguments()),
+        covers=("layers.Rotation",),
+        starts_as_identity=True,
+    ),
+    "rotation, Cayley, seeded": one(
+        lambda d: layers.Orthogonal("cayley", seed=1, dtype=d, **context_arguments()),
+        covers=("layers.Orthogonal",),
+        variant=True,
+    ),
+    "QR": one(
+        lambda d: layers.QR(dtype=d, **context_arguments()),
+        covers=("layers.QR",),
+        starts_as_identity=True,
+    ),
+    "triangular affine": one(
+        lambda d: layers.TriangularAffine(dtype=d, **context_arguments()),
+        covers=("layers.TriangularAffine",),
+        jacobian="triangular",
+        degrees=(0, 1, 2),
+        starts_as_identity=True,
+    ),
+    "matrix exponential": one(
+        lambda d: layers.MatrixExponential(dtype=d, **context_arguments()),
+        covers=("layers.MatrixExponential",),
+        starts_as_identity=True,
+    ),
     "permute": one(
         lambda d: layers.Permute([2, 0, 1], dtype=d), covers=("layers.Permute",), context="never"
     ),

@@ -8,17 +8,24 @@ from tfflows.layers.coupling import Coupling
 from tfflows.layers.dequantize import Dequantize
 from tfflows.layers.dimensions import Augment, Slice
 from tfflows.layers.elementwise import Elementwise
+from tfflows.layers.givens import Givens
+from tfflows.layers.householder import Householder
 from tfflows.layers.lu import LU
 from tfflows.layers.masked_autoregressive import MaskedAutoregressive
+from tfflows.layers.matrix_exponential import MatrixExponential
 from tfflows.layers.permute import Permute, Reverse
+from tfflows.layers.qr import QR
+from tfflows.layers.rotation import Orthogonal, Rotation
 from tfflows.layers.shift_scale import Scale, Shift
 from tfflows.layers.standardize import ActNorm, Standardize
 from tfflows.layers.tfp_bijector import TFPBijector
 from tfflows.layers.transform import Transform
+from tfflows.layers.triangular_affine import TriangularAffine
 from tfflows.layers.wrappers import Invert, Unconditional
 
 __all__ = [
     "LU",
+    "QR",
     "ActNorm",
     "Augment",
     "BijectorLayer",
@@ -28,15 +35,21 @@ __all__ = [
     "Coupling",
     "Dequantize",
     "Elementwise",
+    "Givens",
+    "Householder",
     "Invert",
     "MaskedAutoregressive",
+    "MatrixExponential",
+    "Orthogonal",
     "Permute",
     "Reverse",
+    "Rotation",
     "Scale",
     "Shift",
     "Slice",
     "Standardize",
     "TFPBijector",
     "Transform",
+    "TriangularAffine",
     "Unconditional",
 ]

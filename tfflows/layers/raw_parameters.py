@@ -3,6 +3,7 @@
 import math
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfflows.bijectors.checks import positive_integers
@@ -33,17 +34,28 @@ class RawParameters(keras.layers.Layer):
         Activation of that network.
     zero_start : bool
         Start at zero; otherwise at small random numbers.
+    start : array, optional
+        Numbers to start at instead of zero, of the given shape.
     **kwargs
         Keras's own arguments.
     """
 
-    def __init__(self, shape, hidden_units=(64, 64), activation="relu", zero_start=True, **kwargs):
+    def __init__(
+        self,
+        shape,
+        hidden_units=(64, 64),
+        activation="relu",
+        zero_start=True,
+        start=None,
+        **kwargs,
+    ):
         kwargs.setdefault("autocast", False)
         super().__init__(**kwargs)
         self.shape = tuple(shape)
         self.hidden_units = tuple(hidden_units)
         self.activation = activation
         self.zero_start = zero_start
+        self.start = None if start is None else np.asarray(start, np.float64)
         self.network = None
 
     def build(self, context_shape=None):
@@ -51,9 +63,7 @@ class RawParameters(keras.layers.Layer):
         self.context_shape = None if context_shape is None else tuple(context_shape)
         self.value = self.add_weight(
             shape=self.shape,
-            initializer=(
-                "zeros" if self.zero_start else keras.initializers.RandomNormal(stddev=0.1)
-            ),
+            initializer=self._initializer(),
             # Within a model of a mixed policy Keras would lower its type.
             autocast=False,
             name="value",
@@ -69,6 +79,11 @@ class RawParameters(keras.layers.Layer):
             )
             self.network.build((None, math.prod(self.context_shape)))
         self.built = True
+
+    def _initializer(self):
+        if self.start is not None:
+            return lambda shape, dtype: tf.constant(self.start, dtype)
+        return "zeros" if self.zero_start else keras.initializers.RandomNormal(stddev=0.1)
 
     def call(self, context):
         """Return the parameters for flat contexts ``[..., C]``."""
@@ -95,6 +110,7 @@ class RawParameters(keras.layers.Layer):
             "hidden_units": self.hidden_units,
             "activation": keras.activations.serialize(keras.activations.get(self.activation)),
             "zero_start": self.zero_start,
+            "start": None if self.start is None else self.start.tolist(),
         }
 
 
@@ -121,13 +137,16 @@ class RawParameterLayer(BijectorLayer):
         self.event_shape = tuple(event_shape)
         self.context_shape = None if context_shape is None else tuple(context_shape)
 
-    def add_raw(self, shape: tuple, name: str = "raw", zero_start: bool = True) -> RawParameters:
+    def add_raw(
+        self, shape: tuple, name: str = "raw", zero_start: bool = True, start=None
+    ) -> RawParameters:
         """Create raw parameters of a given shape for each context."""
         raw = RawParameters(
             shape,
             hidden_units=self.hidden_units,
             activation=self.activation,
             zero_start=zero_start,
+            start=start,
             dtype=self.dtype_policy,
             name=name,
         )

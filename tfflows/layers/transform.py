@@ -237,7 +237,7 @@ class Transform(keras.layers.Layer):
 
 
 def _of_events(build):
-    """Return the `build` of a layer that refuses shapes of batches, as Keras's wrappers give."""
+    """Return the `build` of a layer that refuses shapes of batches, and freezes all of a layer."""
 
     @functools.wraps(build)
     def checked(self, *args, **kwargs):
@@ -248,7 +248,11 @@ def _of_events(build):
                 f"axis: got {event_shape}, expected {event_shape[1:]}. All axes before an event "
                 "are batch axes of a layer that is built; it needs no keras.layers.TimeDistributed."
             )
-        return build(self, *args, **kwargs)
+        build(self, *args, **kwargs)
+        if not self.trainable:
+            # Keras hands it on to the layers inside when it changes, and they were not there yet.
+            self.trainable = True
+            self.trainable = False
 
     return checked
 
