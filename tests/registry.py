@@ -500,6 +500,32 @@ FLOWS: dict[str, Example] = {
         covers=("layers.MatrixExponential",),
         starts_as_identity=True,
     ),
+    # maps of whole vectors
+    "planar": one(
+        lambda d: layers.Planar(dtype=d, **context_arguments()), covers=("layers.Planar",)
+    ),
+    "planar, scalar": one(
+        lambda d: layers.Planar(dtype=d, **context_arguments()),
+        (),
+        covers=("layers.Planar",),
+        jacobian="diagonal",
+        variant=True,
+    ),
+    "planar, inverted": one(
+        lambda d: layers.Invert(layers.Planar(dtype=d, **context_arguments())),
+        (2,),
+        covers=("layers.Planar",),
+        variant=True,
+    ),
+    "radial": one(
+        lambda d: layers.Radial(dtype=d, **context_arguments()), (2,), covers=("layers.Radial",)
+    ),
+    "radial, matrix": one(
+        lambda d: layers.Radial(dtype=d, **context_arguments()),
+        (2, 2),
+        covers=("layers.Radial",),
+        variant=True,
+    ),
     "permute": one(
         lambda d: layers.Permute([2, 0, 1], dtype=d), covers=("layers.Permute",), context="never"
     ),
@@ -666,6 +692,16 @@ def lu_bijector(dtype, context):
     return bijectors.LU(square, square, both[..., 0, :], both[..., 1, :], (3,))
 
 
+def planar_bijector(dtype, context):
+    raw = parameters((7,), dtype, context, 1.0)
+    return bijectors.Planar(raw[..., :3], raw[..., 3:6], raw[..., 6], (3,))
+
+
+def radial_bijector(dtype, context):
+    raw = parameters((5,), dtype, context)
+    return bijectors.Radial(raw[..., :3], raw[..., 3], raw[..., 4], (3,))
+
+
 def batch_of(context):
     if context is None:
         return ()
@@ -735,6 +771,8 @@ BIJECTORS: dict[str, Example] = {
         spline_bijector, covers=("bijectors.RationalQuadraticSpline",), jacobian="diagonal"
     ),
     "LU": Example(lu_bijector, covers=("bijectors.LU",)),
+    "Planar": Example(planar_bijector, covers=("bijectors.Planar",)),
+    "Radial": Example(radial_bijector, covers=("bijectors.Radial",)),
     "Permutation": Example(
         lambda dtype, context: bijectors.Permutation([2, 0, 3, 1], (2, 2)),
         (2, 2),

@@ -21,7 +21,9 @@ from tfflows.bijectors.moebius import Moebius
 from tfflows.bijectors.monotone import Monotone
 from tfflows.bijectors.monotonic_quadrature import MonotonicQuadrature
 from tfflows.bijectors.permutation import Permutation
+from tfflows.bijectors.planar import Planar
 from tfflows.bijectors.quadratic_spline import QuadraticSpline
+from tfflows.bijectors.radial import Radial
 from tfflows.bijectors.rational_quadratic_spline import RationalQuadraticSpline
 from tfflows.bijectors.signed_power import SignedPower
 from tfflows.bijectors.sinh_arcsinh import SinhArcsinh
@@ -49,7 +51,9 @@ __all__ = [
     "Monotone",
     "MonotonicQuadrature",
     "Permutation",
+    "Planar",
     "QuadraticSpline",
+    "Radial",
     "RationalQuadraticSpline",
     "SignedPower",
     "SinhArcsinh",

@@ -14,7 +14,9 @@ from tfflows.layers.lu import LU
 from tfflows.layers.masked_autoregressive import MaskedAutoregressive
 from tfflows.layers.matrix_exponential import MatrixExponential
 from tfflows.layers.permute import Permute, Reverse
+from tfflows.layers.planar import Planar
 from tfflows.layers.qr import QR
+from tfflows.layers.radial import Radial
 from tfflows.layers.rotation import Orthogonal, Rotation
 from tfflows.layers.shift_scale import Scale, Shift
 from tfflows.layers.standardize import ActNorm, Standardize
@@ -42,6 +44,8 @@ __all__ = [
     "MatrixExponential",
     "Orthogonal",
     "Permute",
+    "Planar",
+    "Radial",
     "Reverse",
     "Rotation",
     "Scale",
