@@ -517,6 +517,28 @@ FLOWS: dict[str, Example] = {
         covers=("layers.Planar",),
         variant=True,
     ),
+    "sylvester": one(
+        lambda d: layers.Sylvester(dtype=d, **context_arguments()), covers=("layers.Sylvester",)
+    ),
+    "sylvester, orthogonal, two units": one(
+        lambda d: layers.Sylvester(2, "orthogonal", dtype=d, **context_arguments()),
+        (2, 2),
+        covers=("layers.Sylvester",),
+        variant=True,
+    ),
+    "sylvester, triangular": one(
+        lambda d: layers.Sylvester(basis="triangular", dtype=d, **context_arguments()),
+        (2,),
+        covers=("layers.Sylvester",),
+        variant=True,
+    ),
+    "sylvester, one coordinate": one(
+        lambda d: layers.Sylvester(dtype=d, **context_arguments()),
+        (1,),
+        covers=("layers.Sylvester",),
+        jacobian="diagonal",
+        variant=True,
+    ),
     "radial": one(
         lambda d: layers.Radial(dtype=d, **context_arguments()), (2,), covers=("layers.Radial",)
     ),
@@ -697,6 +719,12 @@ def planar_bijector(dtype, context):
     return bijectors.Planar(raw[..., :3], raw[..., 3:6], raw[..., 6], (3,))
 
 
+def sylvester_bijector(dtype, context):
+    basis = tf.constant(np.linalg.qr(np.random.default_rng(4).normal(size=(3, 2)))[0], dtype)
+    raw = parameters((5, 2), dtype, context)
+    return bijectors.Sylvester(basis, raw[..., :2, :], raw[..., 2:4, :], raw[..., 4, :], (3,))
+
+
 def radial_bijector(dtype, context):
     raw = parameters((5,), dtype, context)
     return bijectors.Radial(raw[..., :3], raw[..., 3], raw[..., 4], (3,))
@@ -772,6 +800,7 @@ BIJECTORS: dict[str, Example] = {
     ),
     "LU": Example(lu_bijector, covers=("bijectors.LU",)),
     "Planar": Example(planar_bijector, covers=("bijectors.Planar",)),
+    "Sylvester": Example(sylvester_bijector, covers=("bijectors.Sylvester",)),
     "Radial": Example(radial_bijector, covers=("bijectors.Radial",)),
     "Permutation": Example(
         lambda dtype, context: bijectors.Permutation([2, 0, 3, 1], (2, 2)),

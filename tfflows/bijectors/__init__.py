@@ -28,6 +28,7 @@ from tfflows.bijectors.rational_quadratic_spline import RationalQuadraticSpline
 from tfflows.bijectors.signed_power import SignedPower
 from tfflows.bijectors.sinh_arcsinh import SinhArcsinh
 from tfflows.bijectors.sum_of_squares import SumOfSquares
+from tfflows.bijectors.sylvester import Sylvester
 
 __all__ = [
     "LU",
@@ -58,6 +59,7 @@ __all__ = [
     "SignedPower",
     "SinhArcsinh",
     "SumOfSquares",
+    "Sylvester",
     "forward_and_log_det",
     "inverse_and_log_det",
 ]

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfflows.bijectors.root_search import solve_increasing
 
-__all__ = ["MIN_SLOPE", "above_minus_one", "bend", "solve_bent"]
+__all__ = ["MIN_SLOPE", "above_minus_one", "bend", "solve_bent", "tanh_slope"]
 
 #: The smallest slope that a bend may leave.
 MIN_SLOPE = 1e-3
@@ -38,9 +38,19 @@ def bend(a, strength):
     >>> print(value.numpy(), tf.exp(log_slope).numpy().round(4))
     [ 0. 51.] [2. 1.]
     """
-    # 1 - tanh^2, whose digits do not cancel.
-    slope = tf.exp(2.0 * (math.log(2.0) - a - tf.math.softplus(-2.0 * a)))
-    return a + strength * tf.tanh(a), tf.math.log1p(strength * slope)
+    return a + strength * tf.tanh(a), tf.math.log1p(strength * tanh_slope(a))
+
+
+def tanh_slope(a):
+    """Return 1 - tanh^2, whose digits do not cancel.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> print([f"{slope:.3g}" for slope in tanh_slope(tf.constant([0.0, 20.0])).numpy()])
+    ['1', '1.7e-17']
+    """
+    return tf.exp(2.0 * (math.log(2.0) - a - tf.math.softplus(-2.0 * a)))
 
 
 def solve_bent(target, strength):

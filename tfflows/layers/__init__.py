@@ -20,6 +20,7 @@ from tfflows.layers.radial import Radial
 from tfflows.layers.rotation import Orthogonal, Rotation
 from tfflows.layers.shift_scale import Scale, Shift
 from tfflows.layers.standardize import ActNorm, Standardize
+from tfflows.layers.sylvester import Sylvester
 from tfflows.layers.tfp_bijector import TFPBijector
 from tfflows.layers.transform import Transform
 from tfflows.layers.triangular_affine import TriangularAffine
@@ -52,6 +53,7 @@ __all__ = [
     "Shift",
     "Slice",
     "Standardize",
+    "Sylvester",
     "TFPBijector",
     "Transform",
     "TriangularAffine",

@@ -3,14 +3,12 @@
 import math
 
 import keras
-import tensorflow as tf
 
 from tfflows import bijectors
 from tfflows.layers.raw_parameters import RawParameterLayer
+from tfflows.layers.triangular_affine import bounded_log_scale
 
 __all__ = ["Radial"]
-
-LOG_RADIUS_BOUND = 7.0
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
@@ -57,5 +55,5 @@ class Radial(RawParameterLayer):
     def bijector(self, context=None):
         """Return the bijector that the weights describe now."""
         raw = self.raw(context)
-        log_radius = LOG_RADIUS_BOUND * tf.tanh(raw[..., -2] / LOG_RADIUS_BOUND)
+        log_radius = bounded_log_scale(raw[..., -2])
         return bijectors.Radial(raw[..., :-2], log_radius, raw[..., -1], self.event_shape)

@@ -11,7 +11,7 @@ from tensorflow_probability import bijectors as tfb
 from tfflows.bijectors.linear import Linear, Triangular
 from tfflows.layers.raw_parameters import RawParameterLayer
 
-__all__ = ["TriangularAffine", "triangle_of"]
+__all__ = ["TriangularAffine", "bounded_log_scale", "triangle_of"]
 
 LOG_SCALE_BOUND = 7.0
 
@@ -77,5 +77,10 @@ def triangle_of(numbers, *, lower: bool) -> Triangular:
     The rows are scaled, so that N has no units, and the inverse is as well conditioned as N allows.
     """
     square = tfp.math.fill_triangular(numbers, upper=not lower)
-    log_scale = LOG_SCALE_BOUND * tf.tanh(tf.linalg.diag_part(square) / LOG_SCALE_BOUND)
+    log_scale = bounded_log_scale(tf.linalg.diag_part(square))
     return Triangular(square * tf.exp(log_scale)[..., tf.newaxis], log_scale, lower=lower)
+
+
+def bounded_log_scale(raw):
+    r"""Return :math:`7 \tanh(raw / 7)`: scales between a thousandth and a thousand."""
+    return LOG_SCALE_BOUND * tf.tanh(raw / LOG_SCALE_BOUND)
