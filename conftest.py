@@ -1,27 +1,27 @@
 """What holds for every test: a process of many files lets go of the graphs that it has traced."""
 
-import gc
-import sys
-
-import pytest
-
-#: So many graphs may stay; to collect them takes the time of a short test.
-_KEPT = 100
+import weakref
 
 
-@pytest.hookimpl(trylast=True)  # after the fixtures of the file
-def pytest_runtest_teardown(item, nextitem):
-    """Forget the gradients of functions that earlier files have traced.
+def pytest_collection_modifyitems():
+    """Let the gradient of a `tf.custom_gradient` go with the graph that it was traced in.
 
-    TensorFlow registers each `tf.custom_gradient` of a graph for good, and with it the graph: in a
-    whole run several gigabytes, through which Python's garbage collector goes again and again.
+    TensorFlow registers each for good, and so keeps each graph with one: in a whole run several
+    gigabytes, through which Python's garbage collector goes again and again. Here the graph keeps
+    the gradient, and the registry refers to it weakly.
     """
-    ops = sys.modules.get("tensorflow.python.framework.ops")
-    if ops is None or (nextitem is not None and nextitem.path == item.path):
-        return
-    registered = ops.gradient_registry._registry
-    traced = [name for name in registered if name.startswith("CustomGradient-")]
-    if len(traced) > _KEPT:
-        for name in traced:
-            del registered[name]
-        gc.collect()
+    import tensorflow as tf
+    from tensorflow.python.framework import registry
+
+    def register(self, candidate, name=None):
+        if str(name).startswith("CustomGradient-"):
+            graph = tf.compat.v1.get_default_graph()
+            graph.custom_gradients = [*getattr(graph, "custom_gradients", ()), candidate]
+            reference = weakref.ref(candidate)
+            registered(self, lambda *args: reference()(*args), name)
+        else:
+            registered(self, candidate, name)
+
+    if registry.Registry.register.__module__ != __name__:
+        registered = registry.Registry.register
+        registry.Registry.register = register
