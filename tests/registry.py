@@ -211,6 +211,22 @@ def prebuilt(name, event_shape, covers=(), jacobian="full", near=False, variant=
     )
 
 
+def whole_vector(name, near=True, **kwargs):
+    """Return an `Example` of a prebuilt flow that has networks for its context alone."""
+    function = getattr(flows, name)
+    return Example(
+        lambda dtype, context_shape: function(
+            (2,), context_shape, dtype=dtype, **context_arguments(**kwargs)
+        ),
+        (2,),
+        covers=(name,),
+        jacobian="triangular" if name == "TriangularNormal" else "full",
+        degrees=(0, 1),
+        starts_as_identity=not near,
+        variant=True,
+    )
+
+
 def circular(**kwargs):
     arguments = {"hidden_units": (6,), "activation": "tanh", "bins": 3, **kwargs}
     return Example(
@@ -670,6 +686,11 @@ FLOWS: dict[str, Example] = {
     ),
     "CircularNSF": circular(coupling=False, transforms=2),
     "CircularNSF, couplings": circular(coupling=True, transforms=3),
+    "HouseholderFlow": whole_vector("HouseholderFlow", near=False),
+    "PlanarFlow": whole_vector("PlanarFlow", transforms=2),
+    "RadialFlow": whole_vector("RadialFlow", transforms=2),
+    "SylvesterFlow": whole_vector("SylvesterFlow", transforms=2, basis="triangular"),
+    "TriangularNormal": whole_vector("TriangularNormal", near=False),
     "SinhArcsinhNormal": Example(
         lambda dtype, context_shape: flows.SinhArcsinhNormal(
             (3,), context_shape, dtype=dtype, **context_arguments()

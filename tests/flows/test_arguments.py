@@ -8,10 +8,11 @@ import pytest
 import tensorflow as tf
 
 import tfflows
-from tfflows import layers, univariates
+from tfflows import flows, layers, univariates
 
 NAMES = tfflows.flows.__all__
-ON_BUILDERS = sorted({*NAMES} - {"BNAF", "GF", "SinhArcsinhNormal"})
+WITHOUT_NETWORKS = {*flows.elementwise.__all__, *flows.whole_vector.__all__}
+ON_BUILDERS = sorted({*NAMES} - {"BNAF"} - WITHOUT_NETWORKS)
 SMALL = {"transforms": 2, "hidden_units": (4,)}
 
 
@@ -55,6 +56,8 @@ def test_what_a_preset_sets_itself(name, given):
         ("GF", "linear", "there is a linear map before each"),
         ("SinhArcsinhNormal", "dropout", "no network stands between"),
         ("SinhArcsinhNormal", "transforms", "it is one map"),
+        ("PlanarFlow", "linear", "each of its layers acts on all coordinates"),
+        ("TriangularNormal", "transforms", "linear maps after each other are"),
     ],
 )
 def test_what_means_nothing_to_a_flow_is_refused_with_the_reason(name, given, why):

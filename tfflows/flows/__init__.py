@@ -15,6 +15,13 @@ from tfflows.flows.builders import AutoregressiveFlow, CouplingFlow
 from tfflows.flows.circular import CircularNSF
 from tfflows.flows.coupling import NICE, CouplingNSF, FlowPlusPlus, RealNVP
 from tfflows.flows.elementwise import GF, SinhArcsinhNormal
+from tfflows.flows.whole_vector import (
+    HouseholderFlow,
+    PlanarFlow,
+    RadialFlow,
+    SylvesterFlow,
+    TriangularNormal,
+)
 
 __all__ = [
     "BNAF",
@@ -32,7 +39,12 @@ __all__ = [
     "CouplingFlow",
     "CouplingNSF",
     "FlowPlusPlus",
+    "HouseholderFlow",
     "LinearRationalNSF",
+    "PlanarFlow",
+    "RadialFlow",
     "RealNVP",
     "SinhArcsinhNormal",
+    "SylvesterFlow",
+    "TriangularNormal",
 ]
