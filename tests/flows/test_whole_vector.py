@@ -19,8 +19,8 @@ def test_the_likeliest_normal_distribution_has_the_moments_of_the_rows(name):
     """To a thousandth, in units of the deviations."""
     x = normal_rows()
     flow = getattr(tfflows, name)(3)
-    steps = 300
-    rate = keras.optimizers.schedules.CosineDecay(5e-2, steps)
+    steps = 600
+    rate = keras.optimizers.schedules.CosineDecay(1e-1, steps)
     flow.compile(keras.optimizers.Adam(rate))
     flow.fit(x, epochs=steps, batch_size=len(x), verbose=0)
     mean, covariance = x.mean(0, np.float64), np.cov(x, rowvar=False, bias=True)
@@ -43,7 +43,7 @@ def test_the_likeliest_normal_distribution_has_the_moments_of_the_rows(name):
     ],
 )
 def test_more_than_a_normal_distribution(name, options):
-    """The best one has 1.93 nats on the moons."""
+    """The best one has 1.88 nats on the moons."""
     keras.utils.set_random_seed(0)
     train, _, test = tfflows.datasets.load("moons", seed=0, n=6000)
     flow = getattr(tfflows, name)(2, **options)
@@ -51,9 +51,7 @@ def test_more_than_a_normal_distribution(name, options):
     flow.fit(train, epochs=8, batch_size=100, verbose=0)
     covariance = np.cov(test, rowvar=False)
     normal = 0.5 * np.linalg.slogdet(2.0 * np.pi * np.e * covariance)[1]
-    nll = -np.mean(flow.log_prob(test))
-    print(name, normal, nll)
-    assert nll < normal - 0.1
+    assert -np.mean(flow.log_prob(test)) < normal - 0.2
 
 
 def test_inverse_and_bases():
