@@ -125,3 +125,7 @@ def test_a_layer_says_what_its_graph_is_and_keeps_it_in_its_config():
     for one in (layer, again):
         one.build((5,))
         np.testing.assert_array_equal(one.adjacency, graph | np.eye(5, dtype=bool))
+        assert "adjacency=" in repr(one)
+    plain = layers.MaskedAutoregressive(univariates.Affine())
+    plain.build((5,))
+    assert "adjacency" not in repr(plain)

@@ -428,3 +428,11 @@ def test_the_older_format_of_keras_is_refused(tmp_path, suffix):
     assert not list(tmp_path.iterdir())
     flow.save_weights(tmp_path / "flow.weights.h5")
     flow.load_weights(tmp_path / "flow.weights.h5")
+
+
+@pytest.mark.parametrize("name", ["flow", "flow.model", "flow.weights"])
+def test_a_name_without_the_ending_is_refused_with_the_right_one(tmp_path, name):
+    flow = tfflows.MAF(2, transforms=1, hidden_units=(8,))
+    with pytest.raises(ValueError, match=rf"ends in .keras, as in '.*{name}.keras'"):
+        flow.save(tmp_path / name)
+    assert not any(tmp_path.iterdir())

@@ -152,6 +152,11 @@ class MaskedAutoregressive(BijectorLayer):
         )
         self.built = True
 
+    @property
+    def not_shown(self) -> tuple:
+        """What `repr` leaves out: a graph that was not given, but follows from the order."""
+        return ("adjacency",) if self._graph is None else ()
+
     def bijector(self, context=None):
         """Return the bijector that the weights describe now."""
         context = flatten_context(context, self.context_shape)

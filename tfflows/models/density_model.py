@@ -537,7 +537,7 @@ class DensityModel(keras.Model):
         Parameters
         ----------
         filepath : str or path
-            Name that ends in ``.keras``. Any other is handled as in Keras.
+            Name that ends in ``.keras``; with ``zipped=False`` a folder, as in Keras.
         overwrite : bool
             Whether to replace a file of this name.
         zipped, **kwargs

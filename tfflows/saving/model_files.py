@@ -32,7 +32,7 @@ def save_model(
     FileExistsError
         If the file exists and may not be replaced.
     ValueError
-        If the name ends in ``.h5`` or ``.hdf5``.
+        If the name does not end in ``.keras``.
     """
     path = os.fspath(filepath) if isinstance(filepath, (str, os.PathLike)) else ""
     if path.endswith((".h5", ".hdf5")):
@@ -40,6 +40,11 @@ def save_model(
             f"{path}: Keras's older format would be written and could not be read again, because "
             "it keeps no configs of objects within objects. Save to a file that ends in .keras; "
             "save_weights takes a name that ends in .weights.h5."
+        )
+    if path and zipped is not False and not path.endswith(".keras"):
+        raise ValueError(
+            f"{path}: the name of a model's file ends in .keras, as in {path + '.keras'!r}. To "
+            "write a folder for TensorFlow Serving use export(filepath)."
         )
     if zipped is False or not path.endswith(".keras") or "://" in path:
         write(filepath, overwrite=overwrite, zipped=zipped)
