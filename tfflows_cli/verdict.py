@@ -60,7 +60,8 @@ def warn_below(nll: dict[str, float], simple: dict[str, dict[str, float]], rows:
     gap = (nll["val"] - nll["train"]) - (best["val"] - best["train"])
     advice = (
         f"It knows the {rows:,} training rows too well: try --dropout 0.2, smaller networks "
-        "(--hidden 32 --transforms 2), or --flow sinh-arcsinh-normal, which has none"
+        "(--hidden 32 --transforms 2), --linear where columns are many and correlated, or --flow "
+        "sinh-arcsinh-normal, which has no network"
         if gap > 0.5 * (nll["test"] - best["test"])
         else "Try more --epochs, --linear, or another --flow such as maf or gf"
     )

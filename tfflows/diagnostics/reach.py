@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-__all__ = ["box_of", "warn_around", "warn_outside"]
+__all__ = ["advice_of_box", "box_of", "warn_around", "warn_outside"]
 
 
 def box_of(layer) -> float | None:
@@ -12,19 +12,32 @@ def box_of(layer) -> float | None:
     return getattr(getattr(layer, "univariate", None), "box", None)
 
 
-def warn_outside(layer, x) -> None:
-    """Warn if many values of the rows `x` lie outside the box in which a layer bends them."""
+def advice_of_box(layers) -> str:
+    """Return what to do about rows outside a box, by the layers between them and the box."""
+    if any(layer.adapts for layer in layers):
+        return (
+            "If the layers before it were adapted to other rows, call adapt(x); of heavy tails "
+            "let tfflows.layers.Columnwise take a logarithm or an arcsinh first, or widen bound=."
+        )
+    return (
+        "Put tfflows.layers.Standardize() nearest the data and adapt it to these data, or widen "
+        "bound=."
+    )
+
+
+def warn_outside(layer, x, before=()) -> bool:
+    """Warn, and say so, if many of the rows `x` lie outside the box in which a layer bends them."""
     bound = box_of(layer)
     if bound is None:
-        return
+        return False
     share = float(np.mean(np.abs(x) > bound))
     if share > 0.01:
         warnings.warn(
             f"{100 * share:.1f} % of the values that reach the layer {layer.name!r} lie outside "
-            f"its box of ±{bound}, where it is linear. Put tfflows.layers.Standardize() nearest "
-            "the data, or widen bound=.",
+            f"its box of ±{bound}, where it is linear. {advice_of_box(before)}",
             stacklevel=6,
         )
+    return share > 0.01
 
 
 def warn_around(layer, x) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfflows.diagnostics.reach import box_of
+from tfflows.diagnostics.reach import advice_of_box, box_of
 from tfflows.diagnostics.report import CheckResult
 
 __all__ = ["box", "effects", "saturation"]
@@ -17,8 +17,8 @@ _ROWS = 2000
 def box(inputs) -> CheckResult:
     """Measure the share of values that lie outside the box in which a layer bends them."""
     good = "largest share of a coordinate's values outside the box of its spline"
-    worst, detail, any_box = 0.0, "", False
-    for component, data, latent in inputs.walked:
+    worst, detail, any_box, advice = 0.0, "", False, advice_of_box([])
+    for index, (component, data, latent) in enumerate(inputs.walked):
         layer = component.layer
         bound = box_of(layer)
         if bound is None or not len(data):
@@ -30,6 +30,8 @@ def box(inputs) -> CheckResult:
             share = np.where(layer.transformed, share, 0.0)
         if share.max() > worst:
             worst = float(share.max())
+            before = [other.layer for other, *_ in inputs.walked[:index]]
+            advice = advice_of_box([one for one in before if one is not None])
             detail = (
                 f"{100 * worst:.1f} % of coordinate {int(share.argmax())} as it reaches the layer "
                 f"{component.name!r}, whose box is ±{bound:g}."
@@ -43,8 +45,7 @@ def box(inputs) -> CheckResult:
         good,
         "Outside its box a spline is a straight line; of tails that hold less than a hundredth "
         "of the values a straight line is a fair model.",
-        "Put tfflows.layers.Standardize() nearest the data and adapt it to these data, or widen "
-        "bound=.",
+        advice,
         detail,
     )
 

@@ -482,7 +482,8 @@ class Flow(DensityModel):
             warn_around(layer, x)
         boxed = _last(self.bijector_layers, lambda layer: box_of(layer) is not None)
         for index, layer in enumerate(self.bijector_layers[: boxed + 1]):
-            warn_outside(layer, x)
+            if warn_outside(layer, x, self.bijector_layers[:index]):
+                return  # what lies outside here does so in the layers behind
             x = self._pull_back(index, x, context)
 
     def _pull_back(self, index, x, context):
