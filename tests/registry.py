@@ -34,6 +34,14 @@ def inside_the_sigmoid(rng, shape):
     return rng.uniform(-0.9, 3.9, size=shape)
 
 
+def positive(rng, shape):
+    return rng.uniform(0.1, 3.0, size=shape)
+
+
+def increasing(rng, shape):
+    return np.cumsum(positive(rng, shape), -1)
+
+
 @dataclasses.dataclass(frozen=True)
 class Example:
     """Something that maps events to latent points, and what the suite must know about it.
@@ -437,6 +445,43 @@ FLOWS: dict[str, Example] = {
         context="never",
         jacobian="diagonal",
         draw=inside_the_sigmoid,
+        bounded=True,
+    ),
+    "interval": one(
+        lambda d: layers.Interval(
+            [-1.0, -math.inf, -1.0, -math.inf], [4.0, 4.0, *[math.inf] * 2], dtype=d
+        ),
+        (4,),
+        covers=("layers.Interval",),
+        context="never",
+        jacobian="diagonal",
+        draw=inside_the_sigmoid,
+        bounded=True,
+    ),
+    "circular": one(
+        lambda d: layers.Circular(dtype=d),
+        (2,),
+        covers=("layers.Circular",),
+        context="never",
+        jacobian="diagonal",
+        draw=on_the_circle,
+        bounded=True,
+        period=2.0 * math.pi,
+    ),
+    "ordered": one(
+        lambda d: layers.Ordered(dtype=d),
+        covers=("layers.Ordered",),
+        context="never",
+        draw=increasing,
+        bounded=True,
+    ),
+    "supports": one(
+        lambda d: layers.Supports(
+            [layers.Positive(dtype=d), None, layers.Shift(dtype=d, **context_arguments())], dtype=d
+        ),
+        covers=("layers.Supports", "layers.Positive"),
+        jacobian="diagonal",
+        draw=positive,
         bounded=True,
     ),
     "correlation": one(
@@ -846,6 +891,32 @@ BIJECTORS: dict[str, Example] = {
         draw=inside_the_sigmoid,
         bounded=True,
     ),
+    "CutCircle": Example(
+        lambda dtype, context: bijectors.CutCircle(tf.constant([0.5, -2.0], dtype), bound=math.pi),
+        (2,),
+        covers=("bijectors.CutCircle",),
+        context="never",
+        jacobian="diagonal",
+        draw=on_the_circle,
+        bounded=True,
+        period=2.0 * math.pi,
+    ),
+    "Ordered": Example(
+        lambda dtype, context: bijectors.Ordered(),
+        covers=("bijectors.Ordered",),
+        context="never",
+        draw=increasing,
+        bounded=True,
+    ),
+    "Blockwise": Example(
+        lambda dtype, context: bijectors.Blockwise(
+            [bijectors.Ordered(), tfb.Exp()], latent_sizes=(2, 1), data_sizes=(2, 1)
+        ),
+        covers=("bijectors.Blockwise",),
+        context="never",
+        draw=increasing,
+        bounded=True,
+    ),
     "InRange": Example(
         lambda dtype, context: bijectors.InRange(
             tfb.Sigmoid(*np.asarray([-1.0, 4.0], dtype)), 0.0, (3,)
@@ -1054,8 +1125,10 @@ ABSTRACT: dict[str, str] = {
     "bijectors.inverse_and_log_det": "it asks a bijector",
     "layers.Augment": "no bijection: tests/layers/test_dimensions.py",
     "layers.BijectorLayer": "a base class without a map",
+    "bijectors.Simplex": "its Jacobian is not square: tests/layers/test_supports.py",
     "layers.Dequantize": "no bijection: tests/layers/test_dequantize.py",
     "layers.Slice": "no bijection: tests/layers/test_dimensions.py",
+    "layers.Simplex": "its Jacobian is not square: tests/layers/test_supports.py",
     "layers.Transform": "a base class without a map",
     "univariates.Univariate": "a base class without a map",
 }

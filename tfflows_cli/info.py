@@ -57,7 +57,7 @@ def _about_model(model):
         yield "layers" if index == 0 else "", _about_layer(layer)
     base = getattr(model, "base", None)
     if base is not None:
-        yield "base", type(base.distribution).__name__
+        yield "base", type(base.given).__name__
     network = getattr(model, "context_network", None)
     if network is not None:
         yield "embeds", f"{type(network).__name__}, {network.count_params():,} numbers"

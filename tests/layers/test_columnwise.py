@@ -67,6 +67,22 @@ def test_maps_by_their_formulas():
     np.testing.assert_allclose(layer.forward(z)[0], x, rtol=1e-10)
 
 
+def test_maps_of_half_a_line_are_mirrored_where_its_end_is_above():
+    above, below = (
+        layers.Columnwise(("log", "softplus"), *ends, dtype="float64")
+        for ends in ((-3.0, np.inf), (-np.inf, 3.0))
+    )
+    x = RNG.lognormal(size=(50, 2)) - 3.0
+    for layer, sign in ((above, 1.0), (below, -1.0)):
+        layer.build((2,))
+        layer.adapt(sign * x)
+    z, log_weight = above.inverse(tf.constant(x))
+    mirrored, other = below.inverse(tf.constant(-x))
+    np.testing.assert_allclose(mirrored, -z, rtol=1e-12)
+    np.testing.assert_allclose(other, log_weight, rtol=1e-12)
+    np.testing.assert_allclose(below.forward(mirrored)[0], -x, rtol=1e-12)
+
+
 def test_what_is_outside_has_no_density_and_no_draw_is_there():
     first = layers.Columnwise(("log", "logit"), lower=[0.0, -1.0], upper=[1.0, 1.0])
     flow = tfflows.MAF(2, transforms=1, hidden_units=(8,), first=[first])
@@ -76,7 +92,9 @@ def test_what_is_outside_has_no_density_and_no_draw_is_there():
     assert np.isfinite(scores[0]) and (scores[1:] == -np.inf).all()
     drawn = flow.sample(5000, seed=0).numpy()
     assert drawn[:, 0].min() > 0 and np.abs(drawn[:, 1]).max() <= 1
-    with pytest.raises(ValueError, match="outside the range of its map in coordinate 0, in 2 val"):
+    with pytest.raises(
+        ValueError, match=r"2 rows lie .* outside the range of its map in coordinate 0: log"
+    ):
         flow.adapt(np.concatenate([x, [[0.0, 0.5], [-1.0, 0.5]]]).astype("float32"))
 
 
@@ -100,5 +118,7 @@ def test_errors_say_what_is_expected():
         layers.Columnwise(("log", "log")).build((3,))
     with pytest.raises(ValueError, match=r"lower must be below upper; got \[1.0\] and \[1.0\]"):
         layers.Columnwise(("log", "logit"), lower=1.0).build((2,))
+    with pytest.raises(ValueError, match="log and softplus need one finite end"):
+        layers.Columnwise("log", lower=-np.inf, upper=np.inf).build((2,))
     with pytest.raises(ValueError, match=r"lower has shape \(3,\)"):
         layers.Columnwise("log", lower=[1.0, 2.0, 3.0]).build((2,))

@@ -162,7 +162,7 @@ def test_a_base_is_looked_at_without_trace():
         tfd.TransformedDistribution(tfd.MultivariateNormalDiag(tf.zeros(2)), counting)
     )
     before = states()
-    assert not base.is_bounded
+    assert not base.is_bounded()
     assert states() == before and float(counting.count) == 0
 
 

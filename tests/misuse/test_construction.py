@@ -237,7 +237,7 @@ class TestBases:
             tfflows.Flow([autoregressive()], 2, base=base)
 
     def test_no_distribution(self):
-        with pytest.raises(TypeError, match=r"base must be a .*Distribution; got 'normal'"):
+        with pytest.raises(TypeError, match=r"base must be a .*DensityModel; got 'normal'"):
             tfflows.Flow([autoregressive()], 2, base="normal")
 
     def test_a_bounded_one_under_layers_that_can_leave_it_is_a_warning(self):

@@ -4,10 +4,12 @@ from tfflows.bijectors.affine import Affine
 from tfflows.bijectors.base import Bijector, forward_and_log_det, inverse_and_log_det
 from tfflows.bijectors.bernstein import Bernstein
 from tfflows.bijectors.block_autoregressive import BlockAutoregressive
+from tfflows.bijectors.blockwise import Blockwise
 from tfflows.bijectors.circular_shift import CircularShift
 from tfflows.bijectors.columnwise import Columnwise
 from tfflows.bijectors.coupling import Coupling
 from tfflows.bijectors.cubic_spline import CubicSpline
+from tfflows.bijectors.cut_circle import CutCircle
 from tfflows.bijectors.deep_dense_sigmoidal import DeepDenseSigmoidal
 from tfflows.bijectors.deep_sigmoidal import DeepSigmoidal
 from tfflows.bijectors.gaussianization import Gaussianization
@@ -20,12 +22,14 @@ from tfflows.bijectors.mixture_of_logistics import MixtureOfLogistics
 from tfflows.bijectors.moebius import Moebius
 from tfflows.bijectors.monotone import Monotone
 from tfflows.bijectors.monotonic_quadrature import MonotonicQuadrature
+from tfflows.bijectors.ordered import Ordered
 from tfflows.bijectors.permutation import Permutation
 from tfflows.bijectors.planar import Planar
 from tfflows.bijectors.quadratic_spline import QuadraticSpline
 from tfflows.bijectors.radial import Radial
 from tfflows.bijectors.rational_quadratic_spline import RationalQuadraticSpline
 from tfflows.bijectors.signed_power import SignedPower
+from tfflows.bijectors.simplex import Simplex
 from tfflows.bijectors.sinh_arcsinh import SinhArcsinh
 from tfflows.bijectors.sum_of_squares import SumOfSquares
 from tfflows.bijectors.sylvester import Sylvester
@@ -36,10 +40,12 @@ __all__ = [
     "Bernstein",
     "Bijector",
     "BlockAutoregressive",
+    "Blockwise",
     "CircularShift",
     "Columnwise",
     "Coupling",
     "CubicSpline",
+    "CutCircle",
     "DeepDenseSigmoidal",
     "DeepSigmoidal",
     "Gaussianization",
@@ -51,12 +57,14 @@ __all__ = [
     "Moebius",
     "Monotone",
     "MonotonicQuadrature",
+    "Ordered",
     "Permutation",
     "Planar",
     "QuadraticSpline",
     "Radial",
     "RationalQuadraticSpline",
     "SignedPower",
+    "Simplex",
     "SinhArcsinh",
     "SumOfSquares",
     "Sylvester",

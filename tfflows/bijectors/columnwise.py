@@ -28,7 +28,12 @@ class Columnwise(Bijector):
 
     so that each map is called by what data to latent does at the ends: log, softplus and logit take
     data above :math:`a`, or between :math:`a` and :math:`b`, to the line; arcsinh draws heavy tails
-    in. Outside their ranges the inverse log-determinant is minus infinity, and the latent zero.
+    in. Where :math:`a = -\infty`, log and softplus are mirrored and take data below :math:`b`:
+    :math:`x = b - e^{-z}` and :math:`x = b - \sigma \log(1 + e^{-z})`.
+
+    Outside their ranges, and on their ends, the inverse log-determinant is minus infinity, and the
+    latent zero. Whatever is the latent point, its image lies strictly within the range: what would
+    be rounded to an end, or overflow, becomes the nearest number inside.
 
     Parameters
     ----------
@@ -84,8 +89,10 @@ class Columnwise(Bijector):
         self._masks = {kind: maps == kind for kind in MAPS[1:] if (maps == kind).any()}
         self._location = tf.convert_to_tensor(location)
         self._log_scale = tf.convert_to_tensor(log_scale)
-        self._lower = np.broadcast_to(lower, event_shape)
-        self._upper = np.broadcast_to(upper, event_shape)
+        dtype = self._location.dtype.as_numpy_dtype
+        self._range = _Range(
+            maps, *(np.broadcast_to(end, event_shape) for end in (lower, upper)), dtype
+        )
         super().__init__(
             forward_min_event_ndims=0,
             batch_shape=tf.TensorShape(event_shape),
@@ -93,82 +100,107 @@ class Columnwise(Bijector):
             name=name or "columnwise",
         )
 
-    def _ends(self, dtype):
-        return tf.constant(self._lower, dtype), tf.constant(self._upper, dtype)
+    def nearest(self, y):
+        """Return `y`, moved into the range where it is not; its slope is 1."""
+        inside = tf.clip_by_value(y, self._range.least, self._range.greatest)
+        return y + tf.stop_gradient(inside - y)
 
     def _inverse_and_ildj(self, y):
-        lower, upper = self._ends(y.dtype)
         value, log_slope = y, tf.zeros_like(y)
         for kind, mask in self._masks.items():
-            start = self._location if kind == "arcsinh" else lower
-            u = y - start
-            if kind == "logit":
-                u /= upper - lower
-            elif kind != "log":
-                u *= tf.exp(-self._log_scale)
+            # Written so that NaN stays NaN and is not "outside".
+            outside = tf.constant(mask) & ((y < self._range.least) | (y > self._range.greatest))
+            inside = tf.constant(mask) & ~outside
             # What does not belong to the map, or is outside it, must not reach its gradient.
-            inside = tf.constant(mask)
-            if kind != "arcsinh":
-                # Written so that NaN stays NaN and is not "outside".
-                outside = (u <= 0.0) | (u >= 1.0) if kind == "logit" else (u <= 0.0)
-                inside &= ~outside
-                nothing = tf.constant(mask) & outside
-            u = tf.where(inside, u, tf.constant(0.5, y.dtype))
-            z, slope = _TO_LATENT[kind](u)
-            if kind == "logit":
-                slope -= tf.math.log(upper - lower)
-            elif kind != "log":
-                slope -= self._log_scale
+            safe = tf.where(inside, y, self._range.middle)
+            z, slope = getattr(self, f"_{kind}_to_latent")(safe)
             value, log_slope = tf.where(inside, z, value), tf.where(inside, slope, log_slope)
-            if kind != "arcsinh":
-                value = tf.where(nothing, tf.zeros([], y.dtype), value)
-                log_slope = tf.where(nothing, tf.constant(-math.inf, y.dtype), log_slope)
+            value = tf.where(outside, tf.zeros([], y.dtype), value)
+            log_slope = tf.where(outside, tf.constant(-math.inf, y.dtype), log_slope)
         return value, log_slope
 
     def _forward_and_fldj(self, x):
-        lower, upper = self._ends(x.dtype)
         value, log_slope = x, tf.zeros_like(x)
         for kind, mask in self._masks.items():
             inside = tf.constant(mask)
-            u, slope = _TO_DATA[kind](tf.where(inside, x, tf.zeros([], x.dtype)))
-            if kind == "logit":
-                u, slope = u * (upper - lower), slope + tf.math.log(upper - lower)
-            elif kind != "log":
-                u, slope = u * tf.exp(self._log_scale), slope + self._log_scale
-            u += self._location if kind == "arcsinh" else lower
+            u, slope = getattr(self, f"_{kind}_to_data")(tf.where(inside, x, tf.zeros([], x.dtype)))
+            u = tf.clip_by_value(u, self._range.least, self._range.greatest)
             value, log_slope = tf.where(inside, u, value), tf.where(inside, slope, log_slope)
         return value, log_slope
+
+    # Each returns the value and the logarithm of the slope of its own direction.
+
+    def _log_to_latent(self, y):
+        z = tf.math.log(self._range.distance(y))
+        return self._range.sign * z, -z
+
+    def _log_to_data(self, z):
+        z = self._range.sign * z
+        # The exponential of a larger number would overflow, and its gradient with it.
+        largest = tf.constant(math.log(z.dtype.max) - 1.0, z.dtype)
+        return self._range.at(tf.exp(tf.minimum(z, largest))), z
+
+    def _softplus_to_latent(self, y):
+        u = self._range.distance(y) * tf.exp(-self._log_scale)
+        u = tf.maximum(u, tf.constant(np.finfo(y.dtype.as_numpy_dtype).tiny, y.dtype))
+        log_slope = -tf.math.log(-tf.math.expm1(-u))
+        return self._range.sign * (u - log_slope), log_slope - self._log_scale
+
+    def _softplus_to_data(self, z):
+        z = self._range.sign * z
+        distance = tf.math.softplus(z) * tf.exp(self._log_scale)
+        return self._range.at(distance), tf.math.log_sigmoid(z) + self._log_scale
+
+    def _logit_to_latent(self, y):
+        # Each distance is exact near its own end, where it counts.
+        left, right = tf.math.log(y - self._range.lower), tf.math.log(self._range.upper - y)
+        return left - right, self._range.log_width - left - right
+
+    def _logit_to_data(self, z):
+        near = self._range.width * tf.sigmoid(-tf.abs(z))
+        y = tf.where(z < 0.0, self._range.lower + near, self._range.upper - near)
+        return y, tf.math.log_sigmoid(z) + tf.math.log_sigmoid(-z) + self._range.log_width
+
+    def _arcsinh_to_latent(self, y):
+        z = tf.asinh((y - self._location) * tf.exp(-self._log_scale))
+        return z, -_log_cosh(z) - self._log_scale
+
+    def _arcsinh_to_data(self, z):
+        y = self._location + tf.sinh(z) * tf.exp(self._log_scale)
+        return y, _log_cosh(z) + self._log_scale
+
+
+class _Range:
+    """The ends of the ranges of maps, and what lies strictly within them, as arrays of a type."""
+
+    def __init__(self, maps, lower, upper, dtype):
+        limits, infinity = np.finfo(dtype), np.asarray(np.inf, dtype)
+        ended = np.isin(maps, ("log", "softplus", "logit"))
+        has_lower = ended & np.isfinite(lower)
+        has_upper = ended & np.isfinite(upper) & ((maps == "logit") | ~has_lower)
+        lower = np.where(has_lower, lower, 0.0).astype(dtype)
+        upper = np.where(has_upper, upper, 0.0).astype(dtype)
+        # Distances that are no normal numbers may count as zero.
+        least = np.maximum(np.nextafter(lower, infinity), lower + limits.tiny)
+        greatest = np.minimum(np.nextafter(upper, -infinity), upper - limits.tiny)
+        self.least = np.where(has_lower, least, np.where(ended, limits.min, -infinity))
+        self.greatest = np.where(has_upper, greatest, np.where(ended, limits.max, infinity))
+        # Where there is no end, a point that no map minds takes its place.
+        step = np.maximum(np.abs(np.where(has_lower, lower, upper)), 1.0).astype(dtype)
+        self.lower = np.where(has_lower, lower, upper - 2.0 * step).astype(dtype)
+        self.upper = np.where(has_upper, upper, lower + 2.0 * step).astype(dtype)
+        self.middle = self.lower + (self.upper - self.lower) / 2
+        self.sign = np.where(has_upper & ~has_lower, -1.0, 1.0).astype(dtype)
+        self.width = self.upper - self.lower
+        self.log_width = np.log(self.width)
+        self.end = np.where(self.sign > 0, self.lower, self.upper)
+
+    def distance(self, y):
+        return self.sign * (y - self.end)
+
+    def at(self, distance):
+        return self.end + self.sign * distance
 
 
 def _log_cosh(z):
     return tf.math.softplus(2.0 * z) - z - math.log(2.0)
-
-
-def _log(u):
-    z = tf.math.log(u)
-    return z, -z
-
-
-def _softplus(u):
-    log_slope = -tf.math.log(-tf.math.expm1(-u))
-    return u - log_slope, log_slope
-
-
-def _logit(u):
-    left, right = tf.math.log(u), tf.math.log1p(-u)
-    return left - right, -left - right
-
-
-def _arcsinh(u):
-    z = tf.asinh(u)
-    return z, -_log_cosh(z)
-
-
-# Each returns the value and the logarithm of the slope of its own direction.
-_TO_LATENT = {"log": _log, "softplus": _softplus, "logit": _logit, "arcsinh": _arcsinh}
-_TO_DATA = {
-    "log": lambda z: (tf.exp(z), z),
-    "softplus": lambda z: (tf.math.softplus(z), tf.math.log_sigmoid(z)),
-    "logit": lambda z: (tf.sigmoid(z), tf.math.log_sigmoid(z) + tf.math.log_sigmoid(-z)),
-    "arcsinh": lambda z: (tf.sinh(z), _log_cosh(z)),
-}

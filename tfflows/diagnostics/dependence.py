@@ -19,14 +19,15 @@ def dependence(inputs) -> CheckResult:
             name, good, f"needs twice as many rows as columns, and at most {MOST} columns"
         )
     found = find_dependences(inputs.all_x)
-    sentence = describe(found, inputs.model.event_columns)
+    known = inputs.model.codimension
+    sentence = describe(found if len(found) > known else [], inputs.model.event_columns)
     detail, _, advice = sentence.rpartition(" Drop ")
     return CheckResult(
         name,
         float(len(found)),
-        0.0,
+        float(known),
         good,
         "Rows on a line or a plane fill no volume, so that their density is unbounded.",
-        f"Drop {advice}" if found else "",
+        f"Drop {advice}" if sentence else "",
         detail,
     )

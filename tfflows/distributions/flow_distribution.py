@@ -51,7 +51,7 @@ class _Live:
         inner = len(model.context_shape or ())
         # Networks see batches alone: a single context is a batch of one on its way to them.
         self._single = self._context is not None and self._context.shape.rank == inner
-        if not hasattr(model, "base"):
+        if not hasattr(model, "base") or model.base.conditional:
             like = self._now()
             self._static_shapes, own_name = (like.batch_shape, like.event_shape), like.name
         else:

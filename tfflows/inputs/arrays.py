@@ -72,7 +72,9 @@ def check_table(model, x, context, sample_weight, what: str = "x", whole: bool =
         _warn_of_rounding(given, x, what, columns)
         if not model.dequantizes:
             _check_spread(x, what, columns)
-            columns.warn_once(describe(find_dependences(x), columns, what))
+            found = find_dependences(x)
+            if len(found) > model.codimension:
+                columns.warn_once(describe(found, columns, what))
     return x, context, weight
 
 

@@ -2,6 +2,7 @@
 
 from tfflows.layers.base import BijectorLayer
 from tfflows.layers.block_autoregressive import BlockAutoregressive
+from tfflows.layers.circular import Circular
 from tfflows.layers.columnwise import Columnwise
 from tfflows.layers.correlation import Correlation
 from tfflows.layers.coupling import Coupling
@@ -10,6 +11,7 @@ from tfflows.layers.dimensions import Augment, Slice
 from tfflows.layers.elementwise import Elementwise
 from tfflows.layers.givens import Givens
 from tfflows.layers.householder import Householder
+from tfflows.layers.interval import Interval, Positive
 from tfflows.layers.lu import LU
 from tfflows.layers.masked_autoregressive import MaskedAutoregressive
 from tfflows.layers.matrix_exponential import MatrixExponential
@@ -24,6 +26,8 @@ from tfflows.layers.sylvester import Sylvester
 from tfflows.layers.tfp_bijector import TFPBijector
 from tfflows.layers.transform import Transform
 from tfflows.layers.triangular_affine import TriangularAffine
+from tfflows.layers.supports import Supports
+from tfflows.layers.vector_supports import Ordered, Simplex
 from tfflows.layers.wrappers import Invert, Unconditional
 
 __all__ = [
@@ -33,6 +37,7 @@ __all__ = [
     "Augment",
     "BijectorLayer",
     "BlockAutoregressive",
+    "Circular",
     "Columnwise",
     "Correlation",
     "Coupling",
@@ -47,6 +52,9 @@ __all__ = [
     "Permute",
     "Planar",
     "Radial",
+    "Interval",
+    "Ordered",
+    "Positive",
     "Reverse",
     "Rotation",
     "Scale",
@@ -54,6 +62,8 @@ __all__ = [
     "Slice",
     "Standardize",
     "Sylvester",
+    "Simplex",
+    "Supports",
     "TFPBijector",
     "Transform",
     "TriangularAffine",

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfflows.bijectors import columnwise
+from tfflows.layers.interval import coordinates_outside
 from tfflows.layers.standardize import FromData
 
 __all__ = ["Columnwise"]
@@ -31,6 +32,9 @@ class Columnwise(FromData):
     ``arcsinh``   :math:`x = \mu + \sigma \sinh z`                    heavy tails on the line
     ============  ==================================================  ======================
 
+    Where a is minus infinity, log and softplus are mirrored, for columns below b:
+    :math:`x = b - e^{-z}`. The ends of `Interval` need no map.
+
     The layer stands nearest the data, before `Standardize`. Events outside the range of a map have
     the density zero, and no draw is there. `adapt` sets :math:`\mu` to the median and
     :math:`\sigma` to a robust standard deviation (for softplus to the median above a).
@@ -50,7 +54,7 @@ class Columnwise(FromData):
     ------
     ValueError
         If a map is unknown or `lower` is not below `upper`; when built, if there is not a map for
-        each coordinate; from `adapt`, if a coordinate leaves the range of its map.
+        each coordinate, or none of the ends that a map needs.
 
     Examples
     --------
@@ -93,6 +97,9 @@ class Columnwise(FromData):
                 f"lower has shape {self.lower.shape} and upper {self.upper.shape}; expected "
                 f"numbers, or shapes that broadcast to that of an event, {self.event_shape}."
             ) from None
+        endless = np.isin(self._maps, ("log", "softplus")) & ~np.isfinite(lower)
+        if (endless & ~np.isfinite(upper)).any():
+            raise ValueError("log and softplus need one finite end, `lower` or `upper`.")
         wrong = (self._maps == "logit") & ~(lower < upper)
         if wrong.any():
             raise ValueError(
@@ -134,30 +141,28 @@ class Columnwise(FromData):
         return not {"softplus", "arcsinh"}.isdisjoint(self.maps) and super().needs_adapt
 
     def adapt(self, x, context=None, sample_weight=None):
-        """Take location and scale of each coordinate from `x`.
-
-        Raises
-        ------
-        ValueError
-            If values lie outside the range of their map.
-        """
+        """Take location and scale of each coordinate from `x`."""
         x = np.asarray(x, np.float64)
-        lower, upper = (np.broadcast_to(end, self.event_shape) for end in self._ends)
-        above = np.isin(self._maps, ("log", "softplus", "logit"))
-        outside = (above & (x <= lower)) | ((self._maps == "logit") & (x >= upper))
-        if outside.any():
-            flat = np.flatnonzero(outside.any(axis=0))
-            raise ValueError(
-                f"x lies outside the range of its map in coordinate "
-                f"{', '.join(map(str, flat[:10]))}, in {int(outside.sum())} values. log and "
-                "softplus take values above `lower`, logit those between `lower` and `upper`."
-            )
         kept = slice(None) if sample_weight is None else np.asarray(sample_weight) > 0
         location, scale = _robust(x[kept])
         softplus = self._maps == "softplus"
         self.location.assign(np.where(softplus, 0.0, location))
-        self.log_scale.assign(np.log(np.where(softplus, location - lower, scale)))
+        self.log_scale.assign(np.log(np.where(softplus, self._distance(location), scale)))
         self.adapted.assign(1.0)
+
+    def _distance(self, x):
+        """Return the distance from the end of half a line."""
+        lower, upper = self._ends
+        return np.where(np.isfinite(lower), x - lower, upper - x)
+
+    def explain_outside(self, x) -> str:
+        """Say which coordinates of rows `x` are outside the range of their map, and what to do."""
+        return (
+            f"x lies outside the range of its map in coordinate "
+            f"{coordinates_outside(self.bijector(), x)}: log and softplus take values above "
+            "`lower`, logit those between `lower` and `upper`. Drop the rows, move the ends "
+            "outward, or choose other maps."
+        )
 
     @staticmethod
     def choose(x, positive=None) -> tuple[str, ...]:

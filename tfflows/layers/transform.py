@@ -168,6 +168,16 @@ class Transform(keras.layers.Layer):
         """Whether some events are outside the range of the layer, where the density is zero."""
         return False
 
+    def explain_outside(self, x) -> str:
+        """Say what to do about rows `x` that are outside the range of the layer.
+
+        Parameters
+        ----------
+        x : array
+            Rows outside, or on the edge, ``[n, *event_shape]``.
+        """
+        return "Drop them, rescale the data, or use a layer whose range holds them."
+
     @property
     def sequential(self) -> frozenset:
         """The directions, of "forward" and "inverse", in which coordinates wait for others."""

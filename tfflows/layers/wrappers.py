@@ -188,6 +188,10 @@ class Unconditional(_Wrapper):
         """Whether some events are outside the range of the inner bijector."""
         return self.layer.bounded
 
+    def explain_outside(self, x):
+        """Say what to do about rows outside the range of the inner bijector."""
+        return self.layer.explain_outside(x)
+
     @property
     def adapts(self) -> bool:
         """Whether the inner layer takes anything from data."""

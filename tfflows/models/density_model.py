@@ -163,6 +163,11 @@ class DensityModel(keras.Model):
         """Whether the model itself makes data on a grid continuous."""
         return False
 
+    @property
+    def codimension(self) -> int:
+        """How many coordinates follow from the others, as the last of parts of a whole does."""
+        return 0
+
     @forgetting_results()
     def call(self, x, context=None, training=None, seed=None):
         """Return the log density of `x`, which may be the pair ``(x, context)``.
@@ -344,6 +349,10 @@ class DensityModel(keras.Model):
     def outside_support(self, x, context=None) -> np.ndarray:
         """Say for each row of `x` whether the density is zero there."""
         return np.isneginf(self.log_prob(x, context).numpy())
+
+    def explain_outside(self, x, context=None) -> str:
+        """Say what to do about rows `x` at which the density is zero."""
+        return "Drop them, rescale the data, or use a base or layers whose support holds them."
 
     def first_non_finite(self, x, context=None) -> str:
         """Name the first part of the model whose output is not finite; an empty string if none."""

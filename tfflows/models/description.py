@@ -84,7 +84,7 @@ def _parts(flow) -> Iterator[_Part]:
         yield _Part(layer.name, repr(layer), shapes, _count(layer), _from_data(layer))
         shape = latent
     base = flow.base
-    yield _Part(base.name, describe(base.distribution), f"{shape}", _count(base), "")
+    yield _Part(base.name, describe(base.given), f"{shape}", _count(base), "")
     for layer in (flow.context_standardize, flow.context_network):
         if layer is not None:
             data = "" if layer is flow.context_network else _from_data(layer)

@@ -56,8 +56,9 @@ class Flow(DensityModel):
         Shape of an event.
     context_shape : int or tuple of int, optional
         Shape of a context, which reaches every layer that has parameters.
-    base : tfd.Distribution, optional
-        Distribution of the latent points; by default standard normal. Its variables train.
+    base : tfd.Distribution or DensityModel, optional
+        Distribution of the latent points; by default standard normal. Its variables train. Any
+        exact model may be the base; one with a context sees that of the layers.
     context_network : keras.Model or keras.layers.Layer, optional
         Embeds contexts ``[B, *context_shape]`` once, for all layers.
     standardize_context : bool or array of bool
@@ -98,7 +99,7 @@ class Flow(DensityModel):
         bijectors,
         event_shape,
         context_shape=None,
-        base: tfd.Distribution | None = None,
+        base: tfd.Distribution | DensityModel | None = None,
         context_network=None,
         standardize_context: bool | Sequence[bool] = True,
         **kwargs,
@@ -136,13 +137,11 @@ class Flow(DensityModel):
             StandardNormal(shape, self.variable_dtype) if base is None else base
         )
         self._given_base = base is not None
-        self.base.check(shape, self.variable_dtype)
-        learned = [layer for layer in self.bijector_layers if not isinstance(layer, TFPBijector)]
-        if learned and self.base.is_bounded:
+        self.base.check(shape, self.variable_dtype, inner_context)
+        if self._may_miss_base():
             warnings.warn(
-                f"the base {self.base.distribution.name} has bounded support, and layers may map "
-                "data outside it, where the density is zero. Use an unbounded base, or see that "
-                "the layers stay within the box.",
+                f"the base {self.base.given.name} has bounded support, and layers may map "
+                f"data outside it, where the density is zero. {self.base.explain_outside()}",
                 stacklevel=2,
             )
         self.built = True
@@ -205,6 +204,16 @@ class Flow(DensityModel):
                         f"{weight.path!r}: one object stands in both. Build separate ones."
                     )
 
+    def _may_miss_base(self) -> bool:
+        """Whether the last layer maps far points, as learned layers may make them, off the base."""
+        *_, last = [None, *self.bijector_layers]
+        if all(isinstance(layer, TFPBijector) for layer in self.bijector_layers):
+            return False
+        if last.weights or not last.bijective or last.bounded:
+            return self.base.is_bounded()
+        shape = last.data_shape(self._latent_shape)
+        return self.base.is_bounded(lambda far: last.inverse(far)[0], shape)
+
     # what the layers are, taken together
 
     @property
@@ -216,6 +225,11 @@ class Flow(DensityModel):
     def dequantizes(self) -> bool:
         """Whether a layer makes data on a grid continuous."""
         return any(layer.dequantizes for layer in self.bijector_layers)
+
+    @property
+    def codimension(self) -> int:
+        """How many coordinates less latent points have than events."""
+        return self.event_size - math.prod(self._latent_shape)
 
     @property
     def _draws(self) -> bool:
@@ -278,8 +292,10 @@ class Flow(DensityModel):
             If a layer is no bijection.
         """
         self._require_bijections()
-        context = self.embed(context)
-        chain = [layer.bijector(context) for layer in self.bijector_layers]
+        return self._bijector(self.embed(context))
+
+    def _bijector(self, embedded) -> tfb.Bijector:
+        chain = [layer.bijector(embedded) for layer in self.bijector_layers]
         # A chain of nothing would answer in float32 whatever it is asked about. By default the name
         # lists all parts, and in a program each operation carries it.
         return tfb.Chain(chain, name="chain") if chain else tfb.Identity()
@@ -302,8 +318,10 @@ class Flow(DensityModel):
 
     def plain_distribution(self, context=None) -> tfd.Distribution:
         """Return a ``tfd.TransformedDistribution``, valid until the weights change."""
-        bijector, base = self.bijector(context), self.base.distribution
-        if context is not None:
+        self._require_bijections()
+        embedded = self.embed(context)
+        bijector, base = self._bijector(embedded), self.base.at(embedded)
+        if context is not None and not self.base.conditional:
             # Each context has its own events, also where no layer makes use of it.
             batch = batch_shape_of(context, self.context_shape)
             known = bijector.experimental_batch_shape(x_event_ndims=len(self._latent_shape))
@@ -321,6 +339,11 @@ class Flow(DensityModel):
             total += tf.cast(log_weight, x.dtype)
         return x, total
 
+    def _to_score(self, x, context, seed):
+        """Return latent points, and the log density."""
+        z, log_weight = self._to_latent(x, context, seed)
+        return z, self.base.at(context).log_prob(z) + log_weight
+
     def _to_data(self, z, context, seed):
         """Return data, and the sum of the log weights."""
         x, total = z, tf.zeros([], z.dtype)
@@ -333,21 +356,24 @@ class Flow(DensityModel):
             z, log_weight = layer.forward(z, context, _seed_of(layer, index, seed))
             yield z, log_weight
 
-    def _go(self, way, x, context, seed, xla: bool = False):
+    def _embed_batch(self, context) -> tuple[tf.Tensor, bool]:
+        """Return the context as the layers see it, as a batch, and whether it was a single one."""
+        context, single = as_batch(context, self.context_shape)
+        return self._embed(context), single
+
+    def _go(self, way, x, embedded, single, seed, xla: bool = False):
         """Go a way through the layers, or by a program of XLA for it."""
         shapes = (self.event_shape, self._latent_shape)
         shapes = shapes[::-1] if way == self._to_data else shapes
-        context, single = as_batch(context, self.context_shape)
         alone = single and x.shape.rank == len(shapes[0])
         if xla:
             way = xla_chunks(way, *shapes, self._inner_context_rank)
         # A fresh tensor keeps TFP's global cache from answering with values of older weights.
-        x, log_weight = way(tf.identity(x[tf.newaxis] if alone else x), self._embed(context), seed)
+        x, log_weight = way(tf.identity(x[tf.newaxis] if alone else x), embedded, seed)
         return (x[0], tf.reduce_sum(log_weight)) if alone else (x, log_weight)
 
     def _log_density(self, x, context=None, seed=None, xla: bool = False):
-        z, log_weight = self._go(self._to_latent, x, context, seed, xla)
-        log_prob = self.base.distribution.log_prob(z) + log_weight
+        log_prob = self._go(self._to_score, x, *self._embed_batch(context), seed, xla)[1]
         if context is not None:
             # Each context has its own density, also where no layer makes use of it.
             log_prob = _spread(log_prob, batch_shape_of(context, self.context_shape))
@@ -356,23 +382,34 @@ class Flow(DensityModel):
         return tf.where(tf.equal(log_prob, nothing), nothing, log_prob)
 
     def _sample(self, shape, seed, context=None, xla: bool = False):
-        z = self.base.distribution.sample(self._shape_of_draws(shape, context), seed=seed)
-        return self._go(self._to_data, z, context, seed, xla)[0]
+        embedded, single = self._embed_batch(context)
+        shape = self._shape_of_latents(shape, context)
+        z = self.base.at(embedded).sample(shape, seed=seed)
+        z = self._of_single(z, single, len(self._latent_shape))
+        return self._go(self._to_data, z, embedded, single, seed, xla)[0]
 
     def _sample_and_log_prob(self, shape, seed, context=None, xla: bool = False):
-        shape = self._shape_of_draws(shape, context)
-        z, log_prob = self.base.distribution.experimental_sample_and_log_prob(shape, seed=seed)
-        x, log_weight = self._go(self._to_data, z, context, seed, xla)
-        return x, log_prob + log_weight
+        embedded, single = self._embed_batch(context)
+        shape = self._shape_of_latents(shape, context)
+        base = self.base.at(embedded)
+        z, log_prob = base.experimental_sample_and_log_prob(shape, seed=seed)
+        z = self._of_single(z, single, len(self._latent_shape))
+        x, log_weight = self._go(self._to_data, z, embedded, single, seed, xla)
+        return x, self._of_single(log_prob, single) + log_weight
 
-    def _shape_of_draws(self, shape, context):
-        if context is None:
+    def _shape_of_latents(self, shape, context):
+        """Return the shape of latent points to draw: a conditional base adds that of contexts."""
+        if context is None or self.base.conditional:
             return shape
         parts = shape, batch_shape_of(context, self.context_shape)
         return tf.concat([tf.convert_to_tensor(part, tf.int32) for part in parts], 0)
 
+    def _of_single(self, drawn, single: bool, event_rank: int = 0):
+        """Return draws without the axis of contexts, if there was a single one."""
+        return tf.squeeze(drawn, -1 - event_rank) if single and self.base.conditional else drawn
+
     def _source_of_draws(self, context):
-        return self.base.distribution
+        return self.base.at(self.embed(context))
 
     # points
 
@@ -395,7 +432,7 @@ class Flow(DensityModel):
         return join(list(itertools.starmap(program, chunks)))
 
     def _forward(self, z, context=None, seed=None, xla: bool = False):
-        return self._go(self._to_data, z, context, seed, xla)[0]
+        return self._go(self._to_data, z, *self._embed_batch(context), seed, xla)[0]
 
     def inverse(self, x, context=None, batch_size: int | None = None, seed=None):
         """Map data ``[..., *event_shape]`` to latent points.
@@ -416,7 +453,7 @@ class Flow(DensityModel):
         return join(list(itertools.starmap(program, chunks)))
 
     def _inverse(self, x, context=None, seed=None, xla: bool = False):
-        z, log_weight = self._go(self._to_latent, x, context, seed, xla)
+        z, log_weight = self._go(self._to_latent, x, *self._embed_batch(context), seed, xla)
         bounded = any(layer.bounded for layer in self.bijector_layers)
         return not_outside(z, log_weight) if bounded else z
 
@@ -454,18 +491,30 @@ class Flow(DensityModel):
     @property
     def unadapted_layers(self) -> list[str]:
         """Names of the layers, that of the context's standardization last, that wait for data."""
-        layers = [*self.bijector_layers, self.context_standardize]
+        layers = [*self.bijector_layers, self.base, self.context_standardize]
         return [layer.name for layer in layers if layer is not None and layer.needs_adapt]
 
     def adapt_parts(self, x, context, sample_weight):
         """Adapt layer by layer from the data on, each to the data as those before it leave them."""
         if self.context_standardize is not None:
             self.context_standardize.adapt(context, None, sample_weight)
-        adapting = _last(self.bijector_layers, lambda layer: layer.adapts)
-        for index, layer in enumerate(self.bijector_layers[: adapting + 1]):
-            layer.adapt(x, self.embed(context), sample_weight)
-            if index < adapting:
-                x = self._pull_back(index, x, context)
+        looking = _last(self.bijector_layers, lambda layer: layer.adapts or layer.bounded)
+        looking = len(self.bijector_layers) if self.base.adapts else looking
+        for index, layer in enumerate(self.bijector_layers[: looking + 1]):
+            if layer.adapts:
+                layer.adapt(x, self.embed(context), sample_weight)
+            if index < looking or layer.bounded:
+                mapped, outside = self._pull_back(index, x, context)
+                if outside.any():
+                    lie = "row lies" if outside.sum() == 1 else "rows lie"
+                    raise ValueError(
+                        f"{outside.sum()} {lie} outside the range of the layer {layer.name!r} or "
+                        f"on its edge, where the density is zero (first: row {outside.argmax()}). "
+                        f"{layer.explain_outside(x[outside])}"
+                    )
+                x = mapped
+        if self.base.adapts:
+            self.base.adapt(x, _numpy(self.embed(context)), sample_weight)
 
     def adapt_without_data(self, context=None):
         """Let the layers stay at their start; the context is standardized if it is given."""
@@ -474,6 +523,7 @@ class Flow(DensityModel):
             standardize.adapt(context)
         for layer in self.bijector_layers:
             layer.keep_start()
+        self.base.keep_start(_numpy(self.embed(context)))
 
     def inspect(self, x, context):
         """Warn of values outside the box, or turn, of a layer, and of missing permutations."""
@@ -484,19 +534,20 @@ class Flow(DensityModel):
         for index, layer in enumerate(self.bijector_layers[: boxed + 1]):
             if warn_outside(layer, x, self.bijector_layers[:index]):
                 return  # what lies outside here does so in the layers behind
-            x = self._pull_back(index, x, context)
+            x, _ = self._pull_back(index, x, context)
 
     def _pull_back(self, index, x, context):
-        """Return rows of a table, as the layers before one leave them, as that one leaves them."""
+        """Map rows, as the layers before one leave them, by that one; and say which are outside."""
         layer = self.bijector_layers[index]
-        parts = []
+        parts, outside = [], []
         # What keeps statistics of what it maps learns them in training, not on the way there.
         with preserve_state([*layer.variables, *getattr(self.context_network, "variables", ())]):
             for rows, part in chunks(x, context):
                 seed = _seed_of(layer, index, at_row(validation.FIXED_SEED, rows.start))
-                mapped, _ = layer.inverse(tf.constant(x[rows]), self.embed(part), seed)
+                mapped, log_weight = layer.inverse(tf.constant(x[rows]), self.embed(part), seed)
                 parts.append(mapped.numpy())
-        return np.concatenate(parts)
+                outside.append(np.broadcast_to(np.isneginf(log_weight), len(mapped)))
+        return np.concatenate(parts), np.concatenate(outside)
 
     def outside_support(self, x, context=None) -> np.ndarray:
         """Say for each row of `x` whether the density is zero there."""
@@ -504,6 +555,19 @@ class Flow(DensityModel):
         z = self.inverse(x, context).numpy().reshape(len(x), -1)
         near = ~(np.abs(z) >= 1e18).any(1)
         return near & super().outside_support(x, context)
+
+    def explain_outside(self, x, context=None) -> str:
+        """Say what to do about rows `x` at which the density is zero."""
+        embedded = self.embed(None if context is None else tf.constant(context))
+        value = tf.constant(x)
+        for index, layer in enumerate(self.bijector_layers):
+            seed = _seed_of(layer, index, at_row(validation.FIXED_SEED, 0))
+            mapped, log_weight = layer.inverse(tf.identity(value), embedded, seed)
+            outside = np.broadcast_to(np.isneginf(log_weight), len(x))
+            if outside.any():
+                return layer.explain_outside(value.numpy()[outside])
+            value = mapped
+        return self.base.explain_outside()
 
     def first_non_finite(self, x, context=None) -> str:
         """Name the first layer whose output is not finite for a row of `x`, if any."""
@@ -524,9 +588,11 @@ class Flow(DensityModel):
     def components(self) -> list:
         """Return the layers, the first nearest the data, and the base distribution.
 
-        Empty if a layer is no bijection, so that latent points do not belong to events one by one.
+        Empty if a layer is no bijection, so that latent points do not belong to events one by one,
+        or if each context has a base of its own.
         """
-        return [*self.bijector_layers, self.base.distribution] if self._bijective else []
+        whole = self._bijective and not self.base.conditional
+        return [*self.bijector_layers, self.base.distribution] if whole else []
 
     summary = description.summary
     __repr__ = description.represent
@@ -585,6 +651,10 @@ def _entries(bijectors) -> list:
 
 def _last(layers, has) -> int:
     return max((index for index, layer in enumerate(layers) if has(layer)), default=-1)
+
+
+def _numpy(context):
+    return None if context is None else context.numpy()
 
 
 def _seed_of(layer, index: int, seed):

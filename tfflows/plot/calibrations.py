@@ -76,10 +76,10 @@ def calibration(
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence={confidence!r}: expected a probability in (0, 1).")
     z = latent_points(model, x, context, rows=10**6)
-    if not isinstance(model.base.distribution, StandardNormal):
+    if not isinstance(model.base.given, StandardNormal):
         raise ValueError(
             "calibration needs a standard normal base, whose distribution function is known by "
-            f"coordinate; this flow has {model.base.distribution.name!r}."
+            f"coordinate; this flow has {model.base.given.name!r}."
         )
     ax = axes_or_new(ax, 5.6, 4.2)
     grid = np.linspace(0.0, 1.0, 401)

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from tfflows.inputs.arrays import chunks
@@ -149,18 +150,15 @@ def explain(model, error: NonFiniteStepError, x, context) -> Exception:
     """Return an error that says what the training data, where there are any, tell of the cause."""
     if x is None:
         return FloatingPointError(str(error))
-    outside, first = 0, None
-    for rows, c in chunks(x, context):
-        beyond = model.outside_support(x[rows], c)
-        if beyond.any():
-            outside += int(beyond.sum())
-            first = rows.start + int(beyond.argmax()) if first is None else first
-    if outside:
-        lie = "row lies" if outside == 1 else "rows lie"
+    parts = [model.outside_support(x[rows], c) for rows, c in chunks(x, context)]
+    outside = np.flatnonzero(np.concatenate(parts))
+    if len(outside):
+        lie = "row lies" if len(outside) == 1 else "rows lie"
+        few = outside[:1000]
+        advice = model.explain_outside(x[few], None if context is None else context[few])
         return ValueError(
-            f"{outside} {lie} outside the support of the model, where the density is zero "
-            f"(first: row {first}). Drop them, rescale the data, or use a base or layers whose "
-            "support holds them."
+            f"{len(outside)} {lie} outside the support of the model, where the density is zero "
+            f"(first: row {outside[0]}). {advice}"
         )
     culprit = model.first_non_finite(x, context)
     return FloatingPointError(" ".join(filter(None, [error.where, culprit, _ADVICE])))
