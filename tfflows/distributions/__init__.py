@@ -1,7 +1,17 @@
 """Distributions that TFP lacks."""
 
+from tfflows.distributions.box_uniform import BoxUniform
 from tfflows.distributions.circular_uniform import CircularUniform
 from tfflows.distributions.flow_distribution import FlowDistribution, LiveDistribution
 from tfflows.distributions.standard_normal import StandardNormal
+from tfflows.distributions.tails import GeneralizedNormal, StudentT
 
-__all__ = ["CircularUniform", "FlowDistribution", "LiveDistribution", "StandardNormal"]
+__all__ = [
+    "BoxUniform",
+    "CircularUniform",
+    "FlowDistribution",
+    "GeneralizedNormal",
+    "LiveDistribution",
+    "StandardNormal",
+    "StudentT",
+]

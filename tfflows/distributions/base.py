@@ -1,4 +1,4 @@
-"""What bases share that have an event shape and no parameters."""
+"""What bases share that have an event shape, and no batch."""
 
 import numpy as np
 import tensorflow as tf
@@ -9,7 +9,7 @@ __all__ = ["Base"]
 
 
 class Base(tfd.Distribution):
-    """A reparameterized distribution on all of an event's coordinates, without parameters.
+    """A reparameterized distribution on all of an event's coordinates, without a batch.
 
     Parameters
     ----------

@@ -8,10 +8,15 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfflows.distributions.box_uniform import BoxUniform
 from tfflows.distributions.circular_uniform import CircularUniform
 from tfflows.distributions.standard_normal import StandardNormal
+from tfflows.distributions.tails import GeneralizedNormal, StudentT
 
 tfb, tfd = tfp.bijectors, tfp.distributions
+
+#: The distributions of tfflows that are made of numbers and variables.
+OURS = (BoxUniform, CircularUniform, GeneralizedNormal, StandardNormal, StudentT)
 
 __all__ = [
     "chained",
@@ -59,7 +64,7 @@ def _families() -> dict[str, dict[str, type]]:
         "bijectors": public(tfb, tfb.Bijector),
         "distributions": public(tfd, tfd.Distribution),
         "linalg": public(tf.linalg, tf.linalg.LinearOperator),
-        "tfflows": {cls.__name__: cls for cls in (CircularUniform, StandardNormal)},
+        "tfflows": {cls.__name__: cls for cls in OURS},
     }
 
 
