@@ -746,6 +746,15 @@ FLOWS: dict[str, Example] = {
         degrees=(0, 1, 2),
         starts_as_identity=True,
     ),
+    "GMM": Example(
+        lambda dtype, context_shape: flows.GMM(
+            2, context_shape, components=3, dtype=dtype, **context_arguments()
+        ),
+        (2,),
+        covers=("GMM",),
+        jacobian="diagonal",
+        starts_as_identity=True,
+    ),
 }
 
 
@@ -1114,6 +1123,21 @@ MODELS: dict[str, Example] = {
         ("models.DensityModel",),
     ),
     "factorized": Example(factorized_model, covers=("models.Factorized",)),
+    "GaussianMixture": Example(
+        lambda dtype, context_shape: models.GaussianMixture(
+            (3,), context_shape, components=2, dtype=dtype, **context_arguments()
+        ),
+        (3,),
+        ("models.GaussianMixture",),
+    ),
+    "GaussianMixture, diagonal, scalar": Example(
+        lambda dtype, context_shape: models.GaussianMixture(
+            (), context_shape, 2, "diagonal", dtype=dtype, **context_arguments()
+        ),
+        (),
+        ("models.GaussianMixture",),
+        variant=True,
+    ),
     "textbook": Example(textbook_model, (2,), ("models.DistributionModel",), context="never"),
     "mixture": Example(mixture_model, (), ("models.DistributionModel",), context="never"),
 }

@@ -22,6 +22,7 @@ FLOWS = (
     "unaf",
     "bnaf",
     "gf",
+    "gmm",
     "sinh-arcsinh-normal",
 )
 MAPS = ("identity", "log", "softplus", "arcsinh")

@@ -3,6 +3,7 @@
 from tfflows.distributions.box_uniform import BoxUniform
 from tfflows.distributions.circular_uniform import CircularUniform
 from tfflows.distributions.flow_distribution import FlowDistribution, LiveDistribution
+from tfflows.distributions.gaussian_mixture import GaussianMixture
 from tfflows.distributions.standard_normal import StandardNormal
 from tfflows.distributions.tails import GeneralizedNormal, StudentT
 
@@ -10,6 +11,7 @@ __all__ = [
     "BoxUniform",
     "CircularUniform",
     "FlowDistribution",
+    "GaussianMixture",
     "GeneralizedNormal",
     "LiveDistribution",
     "StandardNormal",

@@ -15,6 +15,7 @@ from tfflows.flows.builders import AutoregressiveFlow, CouplingFlow
 from tfflows.flows.circular import CircularNSF
 from tfflows.flows.coupling import NICE, CouplingNSF, FlowPlusPlus, RealNVP
 from tfflows.flows.elementwise import GF, SinhArcsinhNormal
+from tfflows.flows.mixture import GMM
 from tfflows.flows.whole_vector import (
     HouseholderFlow,
     PlanarFlow,
@@ -27,6 +28,7 @@ __all__ = [
     "BNAF",
     "BPF",
     "GF",
+    "GMM",
     "IAF",
     "MAF",
     "NAF",

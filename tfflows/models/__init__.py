@@ -4,5 +4,6 @@ from tfflows.models.density_model import DensityModel
 from tfflows.models.distribution_model import DistributionModel
 from tfflows.models.factorized import Factorized
 from tfflows.models.flow import Flow
+from tfflows.models.gaussian_mixture import GaussianMixture
 
-__all__ = ["DensityModel", "DistributionModel", "Factorized", "Flow"]
+__all__ = ["DensityModel", "DistributionModel", "Factorized", "Flow", "GaussianMixture"]

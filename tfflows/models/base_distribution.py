@@ -24,8 +24,7 @@ class BaseDistribution(keras.layers.Layer):
     ----------
     distribution : tfd.Distribution or DensityModel
         A distribution, whose tf.Variables train and are saved with the model; or a model, which
-        may take the context that the layers see. One with a method ``adapt(z, sample_weight)``
-        is shown the latent points of the training rows before it is trained.
+        may take the context that the layers see, and adapts to latent points as it does to data.
     **kwargs
         Keras's own arguments.
     """
@@ -48,11 +47,6 @@ class BaseDistribution(keras.layers.Layer):
             raise TypeError(
                 "base must be a tfp.distributions.Distribution or a tfflows.DensityModel; got "
                 f"{distribution!r} of type {type(distribution).__name__}."
-            )
-        self.adapted = None
-        if hasattr(self._distribution, "adapt"):
-            self.adapted = self.add_weight(
-                shape=(), initializer="zeros", trainable=False, name="adapted"
             )
         self.build(event_shape)
 
@@ -177,29 +171,22 @@ class BaseDistribution(keras.layers.Layer):
     @property
     def adapts(self) -> bool:
         """Whether it takes anything from data."""
-        return self.model is not None or self.adapted is not None
+        return self.model is not None
 
     @property
     def needs_adapt(self) -> bool:
         """Whether it still waits for `adapt` to see data."""
-        if self.model is not None:
-            return self.model.needs_adapt
-        return self.adapted is not None and not bool(self.adapted.numpy())
+        return self.model is not None and self.model.needs_adapt
 
     def adapt(self, z, context=None, sample_weight=None) -> None:
         """Show it the latent points of training rows, and contexts as the layers see them."""
         if self.model is not None:
             self.model.adapt_parts(z, context if self.conditional else None, sample_weight)
-        elif self.adapted is not None:
-            self._distribution.adapt(z, sample_weight)
-            self.keep_start()
 
     def keep_start(self, context=None) -> None:
         """Stay as it is, and wait for no data."""
         if self.model is not None:
             self.model.adapt_without_data(context if self.conditional else None)
-        elif self.adapted is not None:
-            self.adapted.assign(1.0)
 
     # saving
 
