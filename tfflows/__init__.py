@@ -23,6 +23,7 @@ from tfflows import (
     models,
     plot,
     random,
+    targets,
     training,
     univariates,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "models",
     "plot",
     "random",
+    "targets",
     "training",
     "univariates",
 ]
