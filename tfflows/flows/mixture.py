@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tfflows import layers
 from tfflows.flows.arguments import extends
+from tfflows.inputs.validation import as_shape
 from tfflows.models import Flow, GaussianMixture
 
 __all__ = ["GMM"]
@@ -15,7 +16,6 @@ _NO_LAYERS = "it is a mixture alone, without layers that transform it"
     Flow,
     fixed=("bijectors", "base"),
     without={
-        "context_network": "its own network, of hidden_units, is the one of the context",
         "dropout": _NO_LAYERS,
         "linear": _NO_LAYERS,
         "transforms": _NO_LAYERS,
@@ -80,7 +80,11 @@ def GMM(
     shape = event_shape
     for layer in chain:
         shape = layer.latent_shape(shape) if isinstance(layer, layers.Transform) else shape
+    seen = context_shape
+    if (network := kwargs.get("context_network")) is not None and context_shape is not None:
+        given = as_shape(context_shape, "context_shape")
+        seen = network.compute_output_shape((None, *given))[1:]
     base = GaussianMixture(
-        shape, context_shape, components, covariance, hidden_units, activation, seed, dtype=dtype
+        shape, seen, components, covariance, hidden_units, activation, seed, dtype=dtype
     )
     return Flow(chain, event_shape, context_shape, base=base, **kwargs)
