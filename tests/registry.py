@@ -475,6 +475,17 @@ FLOWS: dict[str, Example] = {
         draw=increasing,
         bounded=True,
     ),
+    "blockwise": one(
+        lambda d: layers.Blockwise(
+            [
+                (layers.MaskedAutoregressive(univariates.Affine(), dtype=d, **NETWORK), 2),
+                layers.Elementwise(spline(), dtype=d, **context_arguments()),
+            ],
+            dtype=d,
+        ),
+        covers=("layers.Blockwise",),
+        starts_as_identity=True,
+    ),
     "supports": one(
         lambda d: layers.Supports(
             [layers.Positive(dtype=d), None, layers.Shift(dtype=d, **context_arguments())], dtype=d

@@ -170,7 +170,7 @@ def test_errors_say_what_is_expected():
         layers.Simplex().build((1,))
     with pytest.raises(ValueError, match=r"take 2 columns, and events have shape \(3,\)"):
         layers.Supports([None, None]).build((3,))
-    with pytest.raises(TypeError, match="an entry of Supports is a layer that is a bijection"):
+    with pytest.raises(TypeError, match="an entry is a layer that is a bijection"):
         layers.Supports([(0.0, 1.0)])
     with pytest.raises(ValueError, match="positive finite number, half a turn"):
         layers.Circular(0.0)

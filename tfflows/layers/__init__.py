@@ -2,6 +2,7 @@
 
 from tfflows.layers.base import BijectorLayer
 from tfflows.layers.block_autoregressive import BlockAutoregressive
+from tfflows.layers.blockwise import Blockwise
 from tfflows.layers.circular import Circular
 from tfflows.layers.columnwise import Columnwise
 from tfflows.layers.correlation import Correlation
@@ -22,11 +23,11 @@ from tfflows.layers.radial import Radial
 from tfflows.layers.rotation import Orthogonal, Rotation
 from tfflows.layers.shift_scale import Scale, Shift
 from tfflows.layers.standardize import ActNorm, Standardize
+from tfflows.layers.supports import Supports
 from tfflows.layers.sylvester import Sylvester
 from tfflows.layers.tfp_bijector import TFPBijector
 from tfflows.layers.transform import Transform
 from tfflows.layers.triangular_affine import TriangularAffine
-from tfflows.layers.supports import Supports
 from tfflows.layers.vector_supports import Ordered, Simplex
 from tfflows.layers.wrappers import Invert, Unconditional
 
@@ -37,6 +38,7 @@ __all__ = [
     "Augment",
     "BijectorLayer",
     "BlockAutoregressive",
+    "Blockwise",
     "Circular",
     "Columnwise",
     "Correlation",
@@ -45,25 +47,25 @@ __all__ = [
     "Elementwise",
     "Givens",
     "Householder",
+    "Interval",
     "Invert",
     "MaskedAutoregressive",
     "MatrixExponential",
+    "Ordered",
     "Orthogonal",
     "Permute",
     "Planar",
-    "Radial",
-    "Interval",
-    "Ordered",
     "Positive",
+    "Radial",
     "Reverse",
     "Rotation",
     "Scale",
     "Shift",
+    "Simplex",
     "Slice",
     "Standardize",
-    "Sylvester",
-    "Simplex",
     "Supports",
+    "Sylvester",
     "TFPBijector",
     "Transform",
     "TriangularAffine",

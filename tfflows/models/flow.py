@@ -228,8 +228,13 @@ class Flow(DensityModel):
 
     @property
     def codimension(self) -> int:
-        """How many coordinates less latent points have than events."""
-        return self.event_size - math.prod(self._latent_shape)
+        """How many coordinates bijections take away: of parts of a whole, one."""
+        shape, found = self.event_shape, 0
+        for layer in self.bijector_layers:
+            latent = tuple(layer.latent_shape(shape))
+            found += layer.bijective * (math.prod(shape) - math.prod(latent))
+            shape = latent
+        return found
 
     @property
     def _draws(self) -> bool:
