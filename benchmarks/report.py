@@ -6,7 +6,7 @@ import re
 from environments import CONTESTANTS
 from jobs import POINTS, Job
 
-__all__ = ["machine", "markdown", "picture", "starts", "table", "update_readme"]
+__all__ = ["machine", "markdown", "picture", "starts", "summary", "table", "update_readme"]
 
 WHAT = {
     "train": "train step",
@@ -77,6 +77,25 @@ def table(results: dict) -> str:
             rows.append(row)
             label = ""
     return markdown(head, rows)
+
+
+def summary(results: dict) -> str:
+    """Return a row for each job: milliseconds, and the others' multiples of them in brackets."""
+    peers = [name for name in _names(results) if name != "tfflows"]
+    rows = []
+    for entry in results["jobs"]:
+        cells = [Job.from_dict(entry["job"]).describe()]
+        for what in WHAT:
+            ours = entry["peers"]["tfflows"][f"{what}_s"]
+            taken = [entry["peers"].get(name, {}).get(f"{what}_s") for name in peers]
+            ratios = ", ".join(_number(value and value / ours) for value in taken)
+            cells.append(f"{_number(ours * 1e3)} ({ratios})")
+        rows.append(cells)
+    return (
+        markdown(["flow", *WHAT.values()], rows)
+        + f"\n\n`python benchmarks/run.py` on {results['machine']['cores']} cores, "
+        + f"{results['when'].split()[0]}, revision {results['revision']}."
+    )
 
 
 def starts(results: dict) -> str:

@@ -140,8 +140,9 @@ def show(results) -> None:
 
 
 def publish(results) -> None:
-    """Draw the picture and put the tables into the README."""
+    """Draw the picture and put the tables into the READMEs, here and of the project."""
     report.picture(results, RESULTS / "latest.png")
+    report.update_readme(HERE.parent / "README.md", speed=report.summary(results))
     report.update_readme(
         HERE / "README.md",
         table=report.table(results),

@@ -49,7 +49,12 @@ INCLUDED = {
 }
 
 # What a closed cell with this tag is called.
-CELLS = {"install": "Install", "setup": "Set-up", "solution": "Solution"}
+CELLS = {
+    "install": "Install",
+    "setup": "Set-up",
+    "solution": "Solution",
+    "assertions": "Assertions",
+}
 
 # Methods that Keras calls; people call others.
 KERAS_CALLS = {

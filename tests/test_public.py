@@ -9,7 +9,12 @@ import tfflows
 
 ROOT = Path(__file__).parents[1]
 VERSION = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text("utf-8"), re.M)[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "tutorials").glob("guide/*.md")),
+    *sorted((ROOT / "tutorials").glob("practice/*.md")),
+]
 NAMED = sorted(
     {
         name

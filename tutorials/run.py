@@ -66,6 +66,20 @@ def blocks(text: str) -> Iterator[Block]:
         number += 1
 
 
+def table(text: str, heading: str) -> list[list[str]]:
+    r"""Return the cells of the table under a heading, row by row, without its header.
+
+    Examples
+    --------
+    >>> table("# Page\n\n## Names\n\n| a | b |\n| - | - |\n| 1 | p(x \\| y) |\n", "Names")
+    [['1', 'p(x | y)']]
+    """
+    section = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    rows = [row for row in section.splitlines() if row.startswith("|")][2:]
+    cells = [re.split(r"(?<!\\)\|", row)[1:-1] for row in rows]
+    return [[cell.strip().replace("\\|", "|") for cell in row] for row in cells]
+
+
 def run(path: Path, language: str = CELL, figures: Path | None = None) -> dict[str, Any]:
     """Execute the blocks of a file that are in `language`, in one namespace.
 

@@ -1,7 +1,7 @@
 """Every chapter runs from top to bottom; its own assertions are the test.
 
-The first steps run here. The other chapters run when the book is built, and have the parts that
-every chapter has.
+The first steps run here. The guide and the other chapters run when the book is built, and have the
+parts that every page of their kind has.
 """
 
 import re
@@ -18,7 +18,8 @@ CHAPTERS = sorted(
     path for path in FOLDER.glob("*/*.md") if path.parent.name not in ("_build", "reference")
 )
 FIRST_STEPS = [path for path in CHAPTERS if path.parent.name in ("lazy_gaussian", "two_moons")]
-BOOK = [path for path in CHAPTERS if path not in FIRST_STEPS]
+GUIDE = [path for path in CHAPTERS if path.parent.name == "guide"]
+BOOK = [path for path in CHAPTERS if path not in FIRST_STEPS + GUIDE]
 
 
 @pytest.mark.slow
@@ -28,7 +29,7 @@ def test_chapter(chapter):
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("chapter", BOOK, ids=lambda path: path.stem)
+@pytest.mark.parametrize("chapter", GUIDE + BOOK, ids=lambda path: path.stem)
 def test_chapter_of_the_book(chapter):
     run(chapter)
 
@@ -53,6 +54,18 @@ def test_a_chapter_of_the_book_has_its_parts(chapter):
         assert ":class: dropdown" in exercise or ":tags: [hide-cell, solution]" in exercise
 
 
+@pytest.mark.parametrize("page", GUIDE, ids=lambda path: path.stem)
+def test_a_page_of_the_guide_has_its_parts(page):
+    text = page.read_text("utf-8")
+    for tags in ("install", "setup", "assertions"):
+        assert f":tags: [hide-cell, {tags}]" in text
+    assert "## Exercises" not in text and "seed" in text
+
+
+def test_the_guide_comes_first():
+    assert re.findall("caption: (.+)", TOC)[0] == "Guide"
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 def test_a_chapter_asserts_its_headline_numbers(chapter):
     code = [block.code for block in blocks(chapter.read_text("utf-8")) if block.language == CELL]
@@ -66,6 +79,7 @@ def test_the_chapters_are_found():
         "one_line",
         "plain_tfp",
     ]
+    assert [page.stem for page in GUIDE] == ["chains", "check", "command_line", "errors", "fit"]
     assert "change_of_variables" in [chapter.stem for chapter in BOOK]
 
 
