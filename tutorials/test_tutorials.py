@@ -1,7 +1,6 @@
 """Every chapter runs from top to bottom; its own assertions are the test.
 
-The first steps run here. The guide and the other chapters run when the book is built, and have the
-parts that every page of their kind has.
+They run when the book is built; here it is seen that each has the parts of its kind.
 """
 
 import re
@@ -22,15 +21,9 @@ GUIDE = [path for path in CHAPTERS if path.parent.name == "guide"]
 BOOK = [path for path in CHAPTERS if path not in FIRST_STEPS + GUIDE]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("chapter", FIRST_STEPS, ids=lambda path: path.stem)
-def test_chapter(chapter):
-    run(chapter)
-
-
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("chapter", GUIDE + BOOK, ids=lambda path: path.stem)
-def test_chapter_of_the_book(chapter):
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_chapter(chapter):
     run(chapter)
 
 
