@@ -29,7 +29,7 @@ from tfflows import (
 )
 from tfflows.diagnostics import doctor
 from tfflows.flows import *  # noqa: F403
-from tfflows.models import DensityModel, DistributionModel, Factorized, Flow
+from tfflows.models import DensityModel, DistributionModel, Factorized, Flow, GaussianMixture
 from tfflows.saving.files import load
 from tfflows.saving.versions import installed
 
@@ -41,6 +41,7 @@ __all__ = [
     "DistributionModel",
     "Factorized",
     "Flow",
+    "GaussianMixture",
     "bijectors",
     "conditioners",
     "datasets",

@@ -24,6 +24,11 @@ FLOWS = (
     "gf",
     "gmm",
     "sinh-arcsinh-normal",
+    "triangular-normal",
+    "planar-flow",
+    "radial-flow",
+    "sylvester-flow",
+    "householder-flow",
 )
 MAPS = ("identity", "log", "softplus", "arcsinh")
 KINDS = ("density", "pairs", "marginals", "latent", "calibration", "history")

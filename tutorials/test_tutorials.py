@@ -3,10 +3,13 @@
 They run when the book is built; here it is seen that each has the parts of its kind.
 """
 
+import inspect
 import re
 from pathlib import Path
 
 import pytest
+
+import tfflows
 
 from .run import CELL, blocks, run
 
@@ -31,6 +34,11 @@ def test_chapter(chapter):
 def test_a_chapter_is_in_the_table_of_contents(chapter):
     page = chapter.relative_to(FOLDER).with_suffix("").as_posix()
     assert f"- file: {page}\n" in TOC
+
+
+def test_the_packages_are_in_the_table_of_contents():
+    packages = [name for name in tfflows.__all__ if inspect.ismodule(getattr(tfflows, name))]
+    assert [name for name in packages if f"- file: reference/tfflows.{name}\n" not in TOC] == []
 
 
 @pytest.mark.parametrize("chapter", BOOK, ids=lambda path: path.stem)
