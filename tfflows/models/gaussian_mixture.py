@@ -8,6 +8,7 @@ import tensorflow_probability as tfp
 from tfflows.bijectors.checks import check_count, positive_integers
 from tfflows.distributions import GaussianMixture as Mixture
 from tfflows.inputs.columns import columns_config
+from tfflows.interop.description import call_of
 from tfflows.layers.raw_parameters import RawParameters
 from tfflows.models.density_model import DensityModel
 from tfflows.saving import versions
@@ -110,6 +111,16 @@ class GaussianMixture(DensityModel):
         start[:, 1 : 1 + size] = np.random.default_rng(seed).normal(size=(components, size))
         self.raw.value.assign(start)
         self.built = True
+
+    def __repr__(self) -> str:
+        """Return the call that makes the model."""
+        if not self.built:  # while it is made
+            return object.__repr__(self)
+        own = ("event_shape", "context_shape", "covariance", "hidden_units")
+        arguments = {key: getattr(self, key) for key in own}
+        shown = ("components", "hidden_units")
+        arguments["components"] = self.component_count
+        return call_of(self, arguments=arguments, always=shown)
 
     def distribution(self, context=None) -> Mixture:
         """Return the mixture that the weights describe now.
