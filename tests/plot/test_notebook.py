@@ -27,6 +27,7 @@ CELLS = {
     "marginals": "plot.marginals(x, x)",
     "masks": "plot.masks(flow.bijector_layers[0])",
     "pairs": "plot.pairs(x, x)",
+    "samples": "plot.samples(x, resolution=5)",
     "side_by_side": "plot.side_by_side({'one': flow, 'two': flow}, resolution=5)",
     "univariate": "plot.univariate(tfflows.univariates.Affine())",
 }

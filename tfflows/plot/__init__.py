@@ -8,6 +8,7 @@ inline``; elsewhere ``IPython.display.display`` shows it, and ``savefig`` of the
 
 from tfflows.plot.calibrations import calibration
 from tfflows.plot.densities import density, side_by_side
+from tfflows.plot.estimates import samples
 from tfflows.plot.families import univariate
 from tfflows.plot.histories import history
 from tfflows.plot.latents import latent
@@ -27,6 +28,7 @@ __all__ = [
     "marginals",
     "masks",
     "pairs",
+    "samples",
     "side_by_side",
     "univariate",
 ]
