@@ -98,7 +98,8 @@ class AutoregressiveNetwork(keras.layers.Layer):
         What each coordinate's parameters may depend on, instead of on all coordinates before it:
         zeros and ones [D, D], entry [i, j] for what i depends on; or [D, D + C], with columns for
         a context of size C, on all of which each depends otherwise. It may have no cycle, and gives
-        the order, the degrees and the passes itself.
+        the order, the degrees and the passes itself: ``input_degrees`` are those of the graph, and
+        ``input_order`` and ``hidden_degrees`` stay as they are by default.
     seed
         An int that fixes random orders and degrees and the initial kernels. Without one, they
         follow ``keras.utils.set_random_seed``. What was drawn is part of ``get_config()``.

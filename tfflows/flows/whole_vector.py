@@ -173,8 +173,7 @@ def PlanarFlow(
     """
 
     def layer(_, dtype):
-        made = layers.Planar(hidden_units, activation, dtype=dtype)
-        return [layers.Invert(made) if inverse else made]
+        return _directed(layers.Planar(hidden_units, activation, dtype=dtype), inverse)
 
     return stack(layer, event_shape, context_shape, transforms, first=first, **kwargs)
 
@@ -224,8 +223,7 @@ def RadialFlow(
     """
 
     def layer(_, dtype):
-        made = layers.Radial(hidden_units, activation, dtype=dtype)
-        return [layers.Invert(made) if inverse else made]
+        return _directed(layers.Radial(hidden_units, activation, dtype=dtype), inverse)
 
     return stack(layer, event_shape, context_shape, transforms, first=first, **kwargs)
 
@@ -287,9 +285,14 @@ def SylvesterFlow(
 
     def layer(_, dtype):
         made = layers.Sylvester(units, basis, count, hidden_units, activation, dtype=dtype)
-        return [layers.Invert(made) if inverse else made]
+        return _directed(made, inverse)
 
     reverse = basis == "triangular"
     return stack(
         layer, event_shape, context_shape, transforms, reverse=reverse, first=first, **kwargs
     )
+
+
+def _directed(layer, inverse: bool) -> list:
+    """Return a layer as it is, direct from data to latent, or inverted."""
+    return [layers.Invert(layer) if inverse else layer]
