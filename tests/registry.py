@@ -620,6 +620,25 @@ FLOWS: dict[str, Example] = {
         covers=("layers.Radial",),
         variant=True,
     ),
+    "residual": one(
+        lambda d: layers.Residual((6,), dtype=d),
+        covers=("layers.Residual",),
+        starts_as_identity=True,
+    ),
+    "residual, two layers, matrix": one(
+        lambda d: layers.Residual((6, 5), "clipswish", 0.97, identity_start=False, dtype=d),
+        (2, 2),
+        covers=("layers.Residual",),
+        variant=True,
+    ),
+    "residual, one coordinate": one(
+        lambda d: layers.Residual((6,), "tanh", dtype=d),
+        (1,),
+        covers=("layers.Residual",),
+        jacobian="diagonal",
+        starts_as_identity=True,
+        variant=True,
+    ),
     "permute": one(
         lambda d: layers.Permute([2, 0, 1], dtype=d), covers=("layers.Permute",), context="never"
     ),
@@ -811,6 +830,13 @@ def sylvester_bijector(dtype, context):
     return bijectors.Sylvester(basis, raw[..., :2, :], raw[..., 2:4, :], raw[..., 4, :], (3,))
 
 
+def residual_bijector(dtype, context):
+    rng = np.random.default_rng(6)
+    kernels = [tf.constant(rng.normal(size=shape), dtype) for shape in ((3, 5), (5, 3))]
+    biases = [parameters((5,), dtype, context), tf.zeros([3], dtype)]
+    return bijectors.Residual(kernels, biases, (3,), activation="elu")
+
+
 def radial_bijector(dtype, context):
     raw = parameters((5,), dtype, context)
     return bijectors.Radial(raw[..., :3], raw[..., 3], raw[..., 4], (3,))
@@ -888,6 +914,7 @@ BIJECTORS: dict[str, Example] = {
     "Planar": Example(planar_bijector, covers=("bijectors.Planar",)),
     "Sylvester": Example(sylvester_bijector, covers=("bijectors.Sylvester",)),
     "Radial": Example(radial_bijector, covers=("bijectors.Radial",)),
+    "Residual": Example(residual_bijector, covers=("bijectors.Residual",)),
     "Permutation": Example(
         lambda dtype, context: bijectors.Permutation([2, 0, 3, 1], (2, 2)),
         (2, 2),

@@ -28,6 +28,7 @@ from tfflows.bijectors.planar import Planar
 from tfflows.bijectors.quadratic_spline import QuadraticSpline
 from tfflows.bijectors.radial import Radial
 from tfflows.bijectors.rational_quadratic_spline import RationalQuadraticSpline
+from tfflows.bijectors.residual import Residual
 from tfflows.bijectors.signed_power import SignedPower
 from tfflows.bijectors.simplex import Simplex
 from tfflows.bijectors.sinh_arcsinh import SinhArcsinh
@@ -63,6 +64,7 @@ __all__ = [
     "QuadraticSpline",
     "Radial",
     "RationalQuadraticSpline",
+    "Residual",
     "SignedPower",
     "Simplex",
     "SinhArcsinh",

@@ -26,7 +26,8 @@ def integral(inputs) -> CheckResult:
     if not len(inputs.x):
         return CheckResult.skipped("integral", good, "there are no rows with a finite density")
     if not inputs.model.exact:
-        return CheckResult.skipped("integral", good, "log_prob is a lower bound of the density")
+        found = "an estimate" if inputs.model.estimates else "a lower bound"
+        return CheckResult.skipped("integral", good, f"log_prob is {found} of the density")
     context = None
     if inputs.context is not None:
         context = inputs.context[inputs.some(1, "integral: context")[0]]

@@ -20,6 +20,7 @@ from tfflows.layers.permute import Permute, Reverse
 from tfflows.layers.planar import Planar
 from tfflows.layers.qr import QR
 from tfflows.layers.radial import Radial
+from tfflows.layers.residual import Residual
 from tfflows.layers.rotation import Orthogonal, Rotation
 from tfflows.layers.shift_scale import Scale, Shift
 from tfflows.layers.standardize import ActNorm, Standardize
@@ -57,6 +58,7 @@ __all__ = [
     "Planar",
     "Positive",
     "Radial",
+    "Residual",
     "Reverse",
     "Rotation",
     "Scale",

@@ -32,8 +32,9 @@ class Transform(keras.layers.Layer):
 
     .. math:: \log p(x) \ge \mathbb{E}_q\left[\log p(z) + \text{log\_weight}\right]
 
-    with equality for an *exact* layer, whose sum is the same for every seed; along samples the sum
-    is as large as the density or larger, in expectation. For a bijection it is
+    with equality for an *exact* layer, whose sum is the same for every seed, and for one that
+    *estimates* the log-determinant of a bijection; along samples the sum is as large as the density
+    or larger, in expectation. For a bijection it is
     :math:`-\log|\det \partial x / \partial z|` and there is nothing to draw: see `BijectorLayer`.
 
     As a Keras layer it maps data to latent: ``layer(x, context)`` is the ``z`` of `inverse`.
@@ -149,6 +150,15 @@ class Transform(keras.layers.Layer):
     def exact(self) -> bool:
         """Whether the sum is the density whatever the seed, and not a bound of it."""
         return self.bijective
+
+    @property
+    def estimates(self) -> bool:
+        """Whether the sum is the log density of a bijection in expectation over seeds.
+
+        It is then an unbiased estimate, and no bound: its mean over draws is the density. The layer
+        is not `exact`.
+        """
+        return False
 
     @property
     def bijective(self) -> bool:

@@ -145,6 +145,11 @@ class Unconditional(_Wrapper):
         return self.layer.exact
 
     @property
+    def estimates(self) -> bool:
+        """Whether the inner layer estimates a log-determinant."""
+        return self.layer.estimates
+
+    @property
     def bijective(self) -> bool:
         """Whether the inner layer has a bijector."""
         return self.layer.bijective

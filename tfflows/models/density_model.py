@@ -22,7 +22,11 @@ from tfflows.models.one_context import of_batches
 from tfflows.privates import automatic_config, forgetting_results
 from tfflows.saving.model_files import export_model, save_model
 from tfflows.scoring import calls
-from tfflows.scoring.bound import importance_weighted_bound, require_exact
+from tfflows.scoring.bound import (
+    importance_weighted_bound,
+    mean_of_estimates,
+    require_exact,
+)
 from tfflows.scoring.operation import Operation
 from tfflows.scoring.predict import predict
 from tfflows.scoring.programs import Programs
@@ -157,6 +161,11 @@ class DensityModel(keras.Model):
     def exact(self) -> bool:
         """Whether `log_prob` is the log density whatever the seed, and not a bound of it."""
         return True
+
+    @property
+    def estimates(self) -> bool:
+        """Whether `log_prob` estimates a log-determinant, so that draws of it may be averaged."""
+        return False
 
     @property
     def dequantizes(self) -> bool:
@@ -372,7 +381,9 @@ class DensityModel(keras.Model):
         .. math:: \log \frac1n \sum_{s=1}^n \frac{p(x, z_s \mid c)}{q(z_s \mid x, c)}, \qquad
             z_s \sim q(z \mid x, c)
 
-        which lies below :math:`\log p(x \mid c)` in expectation, and nearer with more draws.
+        which lies below :math:`\log p(x \mid c)` in expectation, and nearer with more draws. A
+        model that `estimates` log-determinants gives the mean of its draws of the log density: of a
+        bijection without bias, else a lower bound.
 
         Parameters
         ----------
@@ -410,7 +421,8 @@ class DensityModel(keras.Model):
             raise ValueError(f"samples must be a positive int; got {samples!r}.")
         operation = self._operation("log_prob", self._log_density)
         if samples > 1 and operation.draws:
-            bound = functools.partial(importance_weighted_bound, self._log_density, samples)
+            joined = mean_of_estimates if self.estimates else importance_weighted_bound
+            bound = functools.partial(joined, self._log_density, samples)
             operation = self._operation(f"log_prob of {samples} draws", bound)
         program, chunks, join = calls.prepare(self, operation, x, context, batch_size, seed)
         return join(list(itertools.starmap(program, chunks)))

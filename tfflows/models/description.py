@@ -71,9 +71,12 @@ def summary(flow, line_length=None, positions=None, print_fn=None, **kwargs) -> 
     keras.Model.summary(flow, line_length, positions, print_fn, **kwargs)
     show = print_fn or print
     show(f" {represent(flow)}".replace("\n", "\n "))
-    names = [repr(layer.name) for layer in flow.bijector_layers if not layer.exact]
-    if names:
-        show(f" log_prob: a lower bound of the log density, for {', '.join(names)} draws noise")
+    drawing = [layer for layer in flow.bijector_layers if not layer.exact]
+    names = ", ".join(repr(layer.name) for layer in drawing)
+    if drawing and all(layer.estimates for layer in drawing):
+        show(f" log_prob: an unbiased estimate, for {names} estimates its log-determinant")
+    elif drawing:
+        show(f" log_prob: a lower bound of the log density, for {names} draws noise")
 
 
 def _parts(flow) -> Iterator[_Part]:

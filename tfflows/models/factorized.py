@@ -230,6 +230,11 @@ class Factorized(DensityModel):
         return all(factor.exact for factor in self.factors)
 
     @property
+    def estimates(self) -> bool:
+        """Whether a factor estimates log-determinants."""
+        return any(factor.estimates for factor in self.factors)
+
+    @property
     def dequantizes(self) -> bool:
         """Whether all factors make data on a grid continuous."""
         return all(factor.dequantizes for factor in self.factors)

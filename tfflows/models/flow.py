@@ -51,7 +51,8 @@ class Flow(DensityModel):
     bijectors : sequence of Transform or tfb.Bijector
         As in ``tfb.Chain``: the first is nearest the data, the last nearest the base. TFP
         bijectors stand in the list as they are; their variables train. With a layer that is not
-        exact, such as `tfflows.layers.Dequantize`, `log_prob` is a lower bound.
+        exact, such as `tfflows.layers.Dequantize`, `log_prob` is a lower bound, or an unbiased
+        estimate with `tfflows.layers.Residual` in many dimensions.
     event_shape : int or tuple of int
         Shape of an event.
     context_shape : int or tuple of int, optional
@@ -220,6 +221,11 @@ class Flow(DensityModel):
     def exact(self) -> bool:
         """Whether `log_prob` is the log density, as it is with exact layers, and not a bound."""
         return all(layer.exact for layer in self.bijector_layers)
+
+    @property
+    def estimates(self) -> bool:
+        """Whether a layer estimates its log-determinant, so that draws are averaged as they are."""
+        return any(layer.estimates for layer in self.bijector_layers)
 
     @property
     def dequantizes(self) -> bool:

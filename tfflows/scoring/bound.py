@@ -1,4 +1,4 @@
-"""Lower bounds of a log density: the importance-weighted one, and who cannot do with any."""
+"""Log densities of several draws: bounds and means, and who cannot do with either."""
 
 import math
 from collections.abc import Callable
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfflows import random
 
-__all__ = ["importance_weighted_bound", "require_exact"]
+__all__ = ["importance_weighted_bound", "mean_of_estimates", "require_exact"]
 
 
 def importance_weighted_bound(log_weight: Callable, samples: int, x, context, seed, **options):
@@ -44,11 +44,7 @@ def importance_weighted_bound(log_weight: Callable, samples: int, x, context, se
     >>> round(float(bound[0]), 1)  # the logarithm of the mean of a uniform number
     -0.7
     """
-
-    def one(number):
-        return log_weight(x, context, random.fold_in(seed, number), **options)
-
-    log_weights = tf.map_fn(one, tf.range(samples), fn_output_signature=x.dtype)
+    log_weights = _draws(log_weight, samples, x, context, seed, options)
     # Where all are minus infinity, so is the mean, and there is no gradient.
     largest = tf.stop_gradient(tf.reduce_max(log_weights, 0))
     largest = tf.where(tf.math.is_finite(largest), largest, tf.zeros_like(largest))
@@ -59,10 +55,42 @@ def importance_weighted_bound(log_weight: Callable, samples: int, x, context, se
     return bound - tf.constant(math.log(samples), x.dtype)
 
 
+def mean_of_estimates(log_weight: Callable, samples: int, x, context, seed, **options):
+    r"""Return the mean of estimates of log densities, without bias if they have none.
+
+    Parameters
+    ----------
+    log_weight, samples, x, context, seed
+        As in `importance_weighted_bound`.
+
+    Returns
+    -------
+    tf.Tensor
+        Means.
+
+    Examples
+    --------
+    >>> def noisy(x, context, seed):
+    ...     return x + random.normal(tf.shape(x), seed)
+    >>> mean = tf.function(mean_of_estimates)(noisy, 4000, tf.ones([1]), None, tf.constant([0, 1]))
+    >>> round(float(mean[0]), 1)
+    1.0
+    """
+    return tf.reduce_mean(_draws(log_weight, samples, x, context, seed, options), 0)
+
+
+def _draws(log_weight, samples, x, context, seed, options):
+    def one(number):
+        return log_weight(x, context, random.fold_in(seed, number), **options)
+
+    return tf.map_fn(one, tf.range(samples), fn_output_signature=x.dtype)
+
+
 def require_exact(model, what: str, instead: str) -> None:
-    """Raise a NotImplementedError if `what` needs a density and `model` has a bound of one."""
+    """Raise a NotImplementedError if `what` needs a density and `model` has none that is exact."""
     if not model.exact:
+        found = "an estimate" if model.estimates else "a lower bound"
         raise NotImplementedError(
-            f"{what} needs a density, and log_prob of {model.name!r} is a lower bound of one, "
+            f"{what} needs a density, and log_prob of {model.name!r} is {found} of one, "
             f"since what the model draws is part of it (`exact` is False). Use {instead}."
         )
