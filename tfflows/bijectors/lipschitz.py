@@ -12,9 +12,9 @@ import tensorflow as tf
 
 __all__ = ["ACTIVATIONS", "Contraction", "contracted", "log_spectral_bound"]
 
-# The power of the Gram matrix is 2 to this: the bound is at most rank^(1/256) times the norm.
-_SQUARINGS = 6
-_TINY = 1e-36
+_SQUARINGS = 7
+_POWER = 2**_SQUARINGS + 1
+_TINY = 1e-30
 
 # The largest slope of x sigmoid(x), rounded up; and the largest length of that slope and the one
 # at -x, which add up to one, as the two parts of a vector.
@@ -26,10 +26,11 @@ def log_spectral_bound(kernel) -> tf.Tensor:
     r"""Return the logarithm of a bound of the spectral norm of a matrix, tight to two percent.
 
     .. math:: \log \sigma_{\max}(W) \le
-        \frac{1}{2k} \log \left\|(W^\top W)^k\right\|_F \le
-        \log \sigma_{\max}(W) + \frac{1}{4k} \log \operatorname{rank} W, \qquad k = 64
+        \frac{1}{2p} \log \operatorname{tr} (W^\top W)^p \le
+        \log \sigma_{\max}(W) + \frac{1}{2p} \log \operatorname{rank} W, \qquad p = 2^7 + 1
 
-    It is computed of the matrix as it is, by squarings, and nothing of it is kept.
+    It is computed of the matrix as it is, by squarings, and nothing of it is kept. The gradient is
+    one product more, :math:`W (W^\top W)^{p-1} / \operatorname{tr} (W^\top W)^p`.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ def log_spectral_bound(kernel) -> tf.Tensor:
     Returns
     -------
     tf.Tensor
-        A number, whose gradient is that of the bound.
+        A number.
 
     Examples
     --------
@@ -48,21 +49,35 @@ def log_spectral_bound(kernel) -> tf.Tensor:
     >>> print(round(float(bound), 3))
     3.008
     """
-    largest = tf.stop_gradient(tf.maximum(tf.reduce_max(tf.abs(kernel)), _TINY))
-    unit = kernel / largest
     rows, columns = kernel.shape
-    power = tf.matmul(unit, unit, transpose_a=columns <= rows, transpose_b=columns > rows)
-    power, log_norm = _unit(power)
+    kernel = tf.transpose(kernel) if columns > rows else kernel
+    largest = tf.stop_gradient(tf.reduce_max(tf.abs(kernel)) + _TINY)
+    unit = kernel / largest
+    gram = power = tf.matmul(unit, unit, transpose_a=True)
+    factors = []
     for _ in range(_SQUARINGS):
-        power, log_factor = _unit(tf.matmul(power, power))
-        log_norm = 2.0 * log_norm + log_factor
-    return tf.math.log(largest) + log_norm / 2.0 ** (_SQUARINGS + 1)
+        # The largest entry of such a matrix stands on its diagonal.
+        factor = tf.stop_gradient(tf.reduce_max(power) + _TINY)
+        power /= factor
+        power = tf.matmul(power, power)
+        factors.append(factor)
+    trace = tf.reduce_sum(power * gram) + _TINY
+    logs = tf.math.log(tf.stack([*factors, tf.stop_gradient(trace)]))
+    exponents = [2.0 ** (_SQUARINGS - index) for index in range(_SQUARINGS)] + [1.0]
+    weights = tf.constant(exponents, kernel.dtype) / (2.0 * _POWER)
+    value = tf.math.log(largest) + tf.reduce_sum(weights * logs)
+    return _with_gradient(kernel, largest, power, trace, value)
 
 
-def _unit(matrix):
-    """Return a matrix over its Frobenius norm, and the logarithm of the norm."""
-    square = tf.maximum(tf.reduce_sum(matrix * matrix), _TINY)
-    return matrix * tf.math.rsqrt(square), 0.5 * tf.math.log(square)
+@tf.custom_gradient
+def _with_gradient(kernel, largest, power, trace, value):
+    """Return the value, as a function of the kernel alone."""
+
+    def gradient(upstream):
+        by_kernel = upstream / (trace * largest) * tf.matmul(kernel / largest, power)
+        return by_kernel, None, None, None, None
+
+    return tf.identity(value), gradient
 
 
 def contracted(kernels: Sequence, most: float) -> list:
@@ -224,4 +239,14 @@ def sizes_of(size: int, hidden_units: Sequence[int], activation: str) -> list:
 
 
 def _times(x, kernel):
-    return tf.matmul(x, kernel) if x.shape.rank == 2 else tf.tensordot(x, kernel, 1)
+    """Return products of vectors ``[..., n]`` and a matrix, as one product of two matrices."""
+    if x.shape.rank == 2:
+        return tf.matmul(x, kernel)
+    if x.shape.rank is None or not x.shape[1:].is_fully_defined():
+        return tf.tensordot(x, kernel, 1)
+    rows = tf.matmul(tf.reshape(x, [-1, x.shape[-1]]), kernel)
+    return tf.reshape(rows, [*_first(x), *x.shape[1:-1], kernel.shape[-1]])
+
+
+def _first(x) -> list:
+    return [] if x.shape.rank == 1 else [-1 if x.shape[0] is None else x.shape[0]]

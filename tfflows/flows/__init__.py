@@ -20,6 +20,7 @@ from tfflows.flows.whole_vector import (
     HouseholderFlow,
     PlanarFlow,
     RadialFlow,
+    ResidualFlow,
     SylvesterFlow,
     TriangularNormal,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "PlanarFlow",
     "RadialFlow",
     "RealNVP",
+    "ResidualFlow",
     "SinhArcsinhNormal",
     "SylvesterFlow",
     "TriangularNormal",

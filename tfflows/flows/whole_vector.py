@@ -8,7 +8,14 @@ from tfflows.flows.arguments import extends
 from tfflows.flows.stack import stack
 from tfflows.models import Flow
 
-__all__ = ["HouseholderFlow", "PlanarFlow", "RadialFlow", "SylvesterFlow", "TriangularNormal"]
+__all__ = [
+    "HouseholderFlow",
+    "PlanarFlow",
+    "RadialFlow",
+    "ResidualFlow",
+    "SylvesterFlow",
+    "TriangularNormal",
+]
 
 _NO_NETWORK = "it has no network whose units could be dropped"
 _OF_LAYERS = {
@@ -16,6 +23,7 @@ _OF_LAYERS = {
     "linear": "each of its layers acts on all coordinates anyway",
     "identity_start": "its layers start near the identity in any case",
 }
+_SLOPES = "dropped units would leave slopes that sampling has not, and bounds that do not hold"
 _NORMAL = {
     "dropout": _NO_NETWORK,
     "linear": "it is a linear map",
@@ -290,6 +298,74 @@ def SylvesterFlow(
     reverse = basis == "triangular"
     return stack(
         layer, event_shape, context_shape, transforms, reverse=reverse, first=first, **kwargs
+    )
+
+
+@extends(Flow, fixed=("bijectors",), without={"dropout": _SLOPES})
+def ResidualFlow(
+    event_shape,
+    context_shape=None,
+    transforms: int = 8,
+    hidden_units=(64, 64),
+    activation: str = "lipswish",
+    lipschitz: float = 0.9,
+    log_det: str = "auto",
+    linear: bool = False,
+    identity_start: bool = True,
+    *,
+    first: Sequence = (),
+    **kwargs,
+) -> Flow:
+    r"""Stack residual layers, networks that are invertible because they move nothing too far.
+
+    .. math:: z = x + g(x, c), \qquad |g(x, c) - g(y, c)| \le L\,|x - y|
+
+    for each layer, without an order of the coordinates and without couplings: one pass scores and
+    some iterations sample. Above 64 coordinates `Flow.log_prob` is an unbiased estimate by default;
+    see `layers.Residual`.
+
+    Parameters
+    ----------
+    event_shape : int or tuple of int
+        Shape of an event.
+    context_shape : int or tuple of int, optional
+        Shape of a context, which enters the first layer of each network.
+    transforms : int
+        Number of layers.
+    hidden_units : int or sequence of int
+        Widths of each network.
+    activation : str
+        ``"lipswish"``, ``"clipswish"``, ``"elu"`` or ``"tanh"``.
+    lipschitz : float
+        L, in ``(0, 1)``. A layer stretches no direction by more than 1 + L, so that sharp densities
+        take several.
+    log_det : str
+        ``"exact"``, ``"estimate"`` or ``"auto"``, as in `layers.Residual`.
+    linear : bool
+        Put learned linear maps of all coordinates between the layers, which may stretch further.
+    identity_start : bool
+        Start at the base distribution; otherwise at random.
+    first : sequence of Transform or tfb.Bijector
+        What comes before standardization, nearest the data, such as `layers.Columnwise`.
+    **kwargs
+        Further arguments are those of `Flow`.
+
+    References
+    ----------
+    Chen et al. (2019), "Residual Flows for Invertible Generative Modeling", arXiv:1906.02735.
+
+    Examples
+    --------
+    >>> ResidualFlow(2, transforms=2, hidden_units=(16,)).sample(5, seed=0).shape
+    TensorShape([5, 2])
+    """
+
+    def layer(_, dtype):
+        options = {"log_det": log_det, "identity_start": identity_start, "dtype": dtype}
+        return [layers.Residual(hidden_units, activation, lipschitz, **options)]
+
+    return stack(
+        layer, event_shape, context_shape, transforms, linear=linear, first=first, **kwargs
     )
 
 
