@@ -764,6 +764,7 @@ FLOWS: dict[str, Example] = {
     "HouseholderFlow": whole_vector("HouseholderFlow", near=False),
     "PlanarFlow": whole_vector("PlanarFlow", transforms=2),
     "RadialFlow": whole_vector("RadialFlow", transforms=2),
+    "ResidualFlow": prebuilt("ResidualFlow", (2,), activation="clipswish", variant=True),
     "SylvesterFlow": whole_vector("SylvesterFlow", transforms=2, basis="triangular"),
     "TriangularNormal": whole_vector("TriangularNormal", near=False),
     "SinhArcsinhNormal": Example(

@@ -123,6 +123,9 @@ def test_reference_and_costs_of_a_prebuilt_flow(row):
     taken = inspect.signature(make).parameters
     flow = make(5, **{key: value for key, value in options.items() if key in taken})
     parts = [getattr(layer, "layer", layer) for layer in flow.bijector_layers]
+    if any(isinstance(part, layers.Residual) for part in parts):
+        assert (score, sample) == ("D + 1 passes", "iterations")
+        return
     networks = [getattr(part, "network", getattr(part, "conditioner", None)) for part in parts]
     networks = [network for network in networks if network is not None]
     if any(isinstance(part, layers.BlockAutoregressive) for part in parts):

@@ -1,4 +1,4 @@
-"""Prebuilt flows that are inverted by root searches learn two moons, and sample them."""
+"""Prebuilt flows that are inverted by searches learn two moons, and sample them."""
 
 import keras
 import numpy as np
@@ -19,6 +19,7 @@ def data():
         ("NAF", {"transforms": 1, "hidden_units": (64, 64)}),
         ("SOSPF", {"hidden_units": (64, 64)}),
         ("FlowPlusPlus", {"components": 6}),
+        ("ResidualFlow", {"hidden_units": (32, 32)}),
     ],
 )
 def test_comes_close_to_the_entropy(name, options, data):

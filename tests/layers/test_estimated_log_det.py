@@ -35,7 +35,7 @@ def repeated(rows=3):
 def within(found, expected, errors=4.0):
     """Assert that the mean of the first axis is the expectation, and that this says something."""
     error = found.std(0) / np.sqrt(len(found))
-    assert np.all(np.abs(found.mean(0) - expected) < errors * error)
+    assert np.all(np.abs(found.mean(0) - expected) < errors * error + 1e-9)
     assert np.all(error < 0.1)
 
 
@@ -65,10 +65,11 @@ def test_the_mean_of_gradients_is_the_gradient(direction):
             point, log_weight = getattr(layer, direction)(rows, seed=seed)
             total = tf.reduce_mean(tf.reduce_sum(point * point, -1) + log_weight)
         gradients = tape.gradient(total, [*weights, rows])
-        return [np.sum(g * v) for g, v in zip(gradients, lines, strict=True)]
+        return [tf.reduce_sum(g * v) for g, v in zip(gradients, lines, strict=True)]
 
     expected = np.array(slopes(exact, x))
-    found = np.array([slopes(estimating, many[:200], [0, seed]) for seed in range(40)])
+    program = tf.function(lambda seed: slopes(estimating, many[:50], seed), autograph=False)
+    found = np.array([program(tf.constant([0, seed])) for seed in range(100)])
     assert np.all(np.abs(expected) > 1e-3)
     within(found, expected)
 
@@ -112,11 +113,11 @@ def test_several_draws_are_averaged():
     exact = tfflows.ResidualFlow(SIZE, transforms=2, hidden_units=(8,), log_det="exact")
     exact.adapt_without_data()
     exact.set_weights(model.get_weights())
-    draws = np.array([model.log_prob(x, seed=seed)[0] for seed in range(200)])
-    mean = model.log_prob(x, samples=20_000, seed=1)[0]
-    error = draws.std() / np.sqrt(20_000)
-    assert abs(mean - exact.log_prob(x)[0]) < 5 * error
-    assert draws.var() / 2 > 20 * error  # by which such a logarithm would miss
+    draws = model.log_prob(np.repeat(x, 4000, 0), seed=2).numpy()
+    mean = model.log_prob(np.repeat(x, 10, 0), samples=50, seed=1).numpy()
+    error = draws.std() / np.sqrt(500)
+    assert np.abs(mean - exact.log_prob(x)[0]).mean() < 2 * np.sqrt(10) * error
+    assert abs(mean.mean() - exact.log_prob(x)[0]) < 4 * error
 
 
 def test_what_such_a_flow_says_of_itself(tmp_path, capsys):

@@ -74,8 +74,9 @@ def _with_gradient(kernel, largest, power, trace, value):
     """Return the value, as a function of the kernel alone."""
 
     def gradient(upstream):
-        by_kernel = upstream / (trace * largest) * tf.matmul(kernel / largest, power)
-        return by_kernel, None, None, None, None
+        # Parts in this order are finite for a kernel of zeros.
+        by_kernel = tf.matmul(kernel / largest, power / trace) / largest
+        return upstream * by_kernel, None, None, None, None
 
     return tf.identity(value), gradient
 

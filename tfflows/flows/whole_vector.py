@@ -310,7 +310,7 @@ def ResidualFlow(
     activation: str = "lipswish",
     lipschitz: float = 0.9,
     log_det: str = "auto",
-    linear: bool = False,
+    linear: bool = True,
     identity_start: bool = True,
     *,
     first: Sequence = (),
