@@ -27,6 +27,7 @@ FLOWS = (
     "triangular-normal",
     "planar-flow",
     "radial-flow",
+    "residual-flow",
     "sylvester-flow",
     "householder-flow",
 )

@@ -114,10 +114,11 @@ def test_several_draws_are_averaged():
     exact.adapt_without_data()
     exact.set_weights(model.get_weights())
     draws = model.log_prob(np.repeat(x, 4000, 0), seed=2).numpy()
-    mean = model.log_prob(np.repeat(x, 10, 0), samples=50, seed=1).numpy()
-    error = draws.std() / np.sqrt(500)
+    mean = model.log_prob(np.repeat(x, 10, 0), samples=200, seed=1).numpy()
+    error = draws.std() / np.sqrt(2000)
     assert np.abs(mean - exact.log_prob(x)[0]).mean() < 2 * np.sqrt(10) * error
     assert abs(mean.mean() - exact.log_prob(x)[0]) < 4 * error
+    assert np.log(np.mean(np.exp(draws))) - exact.log_prob(x)[0] > 6 * error
 
 
 def test_what_such_a_flow_says_of_itself(tmp_path, capsys):

@@ -23,14 +23,16 @@ _TWO_SWISHES = math.hypot(1.1, 0.1)
 
 
 def log_spectral_bound(kernel) -> tf.Tensor:
-    r"""Return the logarithm of a bound of the spectral norm of a matrix, tight to two percent.
+    r"""Return the logarithm of a bound of the spectral norm of a matrix, tight to three percent.
 
     .. math:: \log \sigma_{\max}(W) \le
         \frac{1}{2p} \log \operatorname{tr} (W^\top W)^p \le
         \log \sigma_{\max}(W) + \frac{1}{2p} \log \operatorname{rank} W, \qquad p = 2^7 + 1
 
-    It is computed of the matrix as it is, by squarings, and nothing of it is kept. The gradient is
-    one product more, :math:`W (W^\top W)^{p-1} / \operatorname{tr} (W^\top W)^p`.
+    which is 1.03 times the norm at most, up to a rank of 2,000, and the norm itself where one
+    singular value is the largest by a few percent. It is computed of the matrix as it is, by
+    squarings, and nothing of it is kept. The gradient is one product more,
+    :math:`W (W^\top W)^{p-1} / \operatorname{tr} (W^\top W)^p`.
 
     Parameters
     ----------
