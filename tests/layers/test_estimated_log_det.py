@@ -124,7 +124,7 @@ def test_several_draws_are_averaged():
 def test_what_such_a_flow_says_of_itself(tmp_path, capsys):
     model = flow()
     assert not model.exact and model.estimates
-    assert not tfflows.ResidualFlow(64).estimates and tfflows.ResidualFlow(65).estimates
+    assert not tfflows.ResidualFlow(32).estimates and tfflows.ResidualFlow(33).estimates
     model.summary(line_length=100)
     assert "unbiased estimate, for 'residual" in capsys.readouterr().out.splitlines()[-1]
     with pytest.raises(NotImplementedError, match=r"log_prob of 'flow.*' is an estimate of one"):

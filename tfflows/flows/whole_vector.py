@@ -321,7 +321,7 @@ def ResidualFlow(
     .. math:: z = x + g(x, c), \qquad |g(x, c) - g(y, c)| \le L\,|x - y|
 
     for each layer, without an order of the coordinates and without couplings: one pass scores and
-    some iterations sample. Above 64 coordinates `Flow.log_prob` is an unbiased estimate by default;
+    some iterations sample. Above 32 coordinates `Flow.log_prob` is an unbiased estimate by default;
     see `layers.Residual`.
 
     Parameters

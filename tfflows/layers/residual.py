@@ -15,7 +15,7 @@ from tfflows.layers.context import flatten_context
 __all__ = ["Residual"]
 
 #: Coordinates up to which the log-determinant is exact by default.
-EXACT_UP_TO = 64
+EXACT_UP_TO = 32
 _LOG_DETS = ("auto", "exact", "estimate")
 # Of which the softplus is one.
 _STEEPNESS = math.log(math.expm1(1.0))
@@ -51,7 +51,7 @@ class Residual(BijectorLayer):
     lipschitz : float
         L, in ``(0, 1)``; the nearer to 1, the longer the searches.
     log_det : str
-        ``"exact"``, ``"estimate"`` or ``"auto"``, which is exact up to 64 coordinates.
+        ``"exact"``, ``"estimate"`` or ``"auto"``, which is exact up to 32 coordinates.
     terms : int
         How many terms an estimate always has.
     tolerance : float, optional
