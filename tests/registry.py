@@ -332,6 +332,7 @@ FLOWS: dict[str, Example] = {
     "coupling, affine, listed mask, matrix": coupling(
         univariates.Affine, (2, 2), mask=[True, False, False, True]
     ),
+    "coupling, angles pass through": coupling(univariates.Affine, period=6.0),
     "coupling, Sequential": coupling(univariates.Affine, conditioner=sequential, passing=1),
     "coupling, functional": coupling(spline, conditioner=functional, passing=1),
     "coupling, residual": coupling(
@@ -1189,9 +1190,11 @@ ABSTRACT: dict[str, str] = {
     "layers.Augment": "no bijection: tests/layers/test_dimensions.py",
     "layers.BijectorLayer": "a base class without a map",
     "bijectors.Simplex": "its Jacobian is not square: tests/layers/test_supports.py",
+    "bijectors.Sphere": "its Jacobian is not square: tests/layers/test_sphere.py",
     "layers.Dequantize": "no bijection: tests/layers/test_dequantize.py",
     "layers.Slice": "no bijection: tests/layers/test_dimensions.py",
     "layers.Simplex": "its Jacobian is not square: tests/layers/test_supports.py",
+    "layers.Sphere": "its Jacobian is not square: tests/layers/test_sphere.py",
     "layers.Transform": "a base class without a map",
     "univariates.Univariate": "a base class without a map",
 }

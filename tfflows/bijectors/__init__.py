@@ -32,6 +32,7 @@ from tfflows.bijectors.residual import Residual
 from tfflows.bijectors.signed_power import SignedPower
 from tfflows.bijectors.simplex import Simplex
 from tfflows.bijectors.sinh_arcsinh import SinhArcsinh
+from tfflows.bijectors.sphere import Sphere
 from tfflows.bijectors.sum_of_squares import SumOfSquares
 from tfflows.bijectors.sylvester import Sylvester
 
@@ -68,6 +69,7 @@ __all__ = [
     "SignedPower",
     "Simplex",
     "SinhArcsinh",
+    "Sphere",
     "SumOfSquares",
     "Sylvester",
     "forward_and_log_det",

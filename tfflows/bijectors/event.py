@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-__all__ = ["batch_shape", "flatten_event", "reshape_event", "restore_event"]
+__all__ = ["batch_shape", "flatten_event", "reshape_event", "restore_event", "with_last"]
 
 
 def batch_shape(x, event_ndims: int):
@@ -36,3 +36,9 @@ def flatten_event(x, event_shape: tuple):
 def restore_event(x, event_shape: tuple):
     """Reshape ``[..., D]`` back to ``[..., *event_shape]``."""
     return x if len(event_shape) == 1 else reshape_event(x, 1, list(event_shape))
+
+
+def with_last(shape, more: int) -> tf.TensorShape:
+    """Return a shape whose last axis has `more` coordinates than that of `shape`."""
+    last = tf.compat.dimension_value(shape[-1])
+    return tf.TensorShape([*shape[:-1], None if last is None else last + more])

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfflows.bijectors.base import Bijector
+from tfflows.bijectors.event import with_last
 
 __all__ = ["Simplex"]
 
@@ -62,18 +63,13 @@ class Simplex(Bijector):
         return y, tf.reduce_sum(log_y, -1)
 
     def _forward_event_shape(self, input_shape):
-        return _with_last(input_shape, 1)
+        return with_last(input_shape, 1)
 
     def _inverse_event_shape(self, output_shape):
-        return _with_last(output_shape, -1)
+        return with_last(output_shape, -1)
 
     def _forward_event_shape_tensor(self, input_shape):
         return tf.concat([input_shape[:-1], input_shape[-1:] + 1], 0)
 
     def _inverse_event_shape_tensor(self, output_shape):
         return tf.concat([output_shape[:-1], output_shape[-1:] - 1], 0)
-
-
-def _with_last(shape, more: int):
-    last = tf.compat.dimension_value(shape[-1])
-    return tf.TensorShape([*shape[:-1], None if last is None else last + more])

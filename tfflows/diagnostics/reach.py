@@ -30,7 +30,9 @@ def warn_outside(layer, x, before=()) -> bool:
     bound = box_of(layer)
     if bound is None:
         return False
-    share = float(np.mean(np.abs(x) > bound))
+    moved = getattr(layer, "transformed", None)
+    reached = x if moved is None else np.reshape(x, (len(x), -1))[:, moved]
+    share = float(np.mean(np.abs(reached) > bound))
     if share > 0.01:
         warnings.warn(
             f"{100 * share:.1f} % of the values that reach the layer {layer.name!r} lie outside "

@@ -23,6 +23,7 @@ from tfflows.layers.radial import Radial
 from tfflows.layers.residual import Residual
 from tfflows.layers.rotation import Orthogonal, Rotation
 from tfflows.layers.shift_scale import Scale, Shift
+from tfflows.layers.sphere import Sphere
 from tfflows.layers.standardize import ActNorm, Standardize
 from tfflows.layers.supports import Supports
 from tfflows.layers.sylvester import Sylvester
@@ -65,6 +66,7 @@ __all__ = [
     "Shift",
     "Simplex",
     "Slice",
+    "Sphere",
     "Standardize",
     "Supports",
     "Sylvester",

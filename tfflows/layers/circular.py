@@ -10,7 +10,7 @@ from tfflows.bijectors.checks import check_positive
 from tfflows.bijectors.cut_circle import CutCircle
 from tfflows.layers.standardize import FromData
 
-__all__ = ["Circular"]
+__all__ = ["Circular", "cut_where_rare"]
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
@@ -83,19 +83,39 @@ class Circular(FromData):
 
     def adapt(self, x, context=None, sample_weight=None):
         """Cut each coordinate open where rows of `x` are rare."""
-        x = np.asarray(x, np.float64)
-        kept = slice(None) if sample_weight is None else np.asarray(sample_weight) > 0
-        turn = 2.0 * self.bound
-        x = np.sort((x[kept] + self.bound) % turn, axis=0)
-        share = max(len(x) // 100, 1)
-        arcs = (np.roll(x, -share, axis=0) - x) % turn
-        # One row has the whole circle to itself.
-        arcs = np.where(len(x) == share, turn, arcs)
-        widest = np.argmax(arcs, axis=0)[np.newaxis]
-        start, arc = (np.take_along_axis(a, widest, axis=0)[0] for a in (x, arcs))
-        self.cut.assign((start + 0.5 * arc) % turn - self.bound)
+        self.cut.assign(cut_where_rare(x, self.bound, sample_weight))
         self.adapted.assign(1.0)
 
     def get_config(self):
         """Return the constructor's arguments."""
         return {**super().get_config(), "bound": self.bound}
+
+
+def cut_where_rare(x, bound: float, sample_weight=None) -> np.ndarray:
+    """Return, for each column, the middle of the widest arc that holds one percent of the rows.
+
+    Parameters
+    ----------
+    x : array
+        Angles ``[N, ...]``.
+    bound : float
+        Half a turn.
+    sample_weight : array, optional
+        Non-negative weights ``[N]``; rows of weight zero do not count.
+
+    Examples
+    --------
+    >>> print(cut_where_rare([[170.0], [180.0], [-170.0]], 180.0))
+    [0.]
+    """
+    x = np.asarray(x, np.float64)
+    kept = slice(None) if sample_weight is None else np.asarray(sample_weight) > 0
+    turn = 2.0 * bound
+    x = np.sort((x[kept] + bound) % turn, axis=0)
+    share = max(len(x) // 100, 1)
+    arcs = (np.roll(x, -share, axis=0) - x) % turn
+    # One row has the whole circle to itself.
+    arcs = np.where(len(x) == share, turn, arcs)
+    widest = np.argmax(arcs, axis=0)[np.newaxis]
+    start, arc = (np.take_along_axis(a, widest, axis=0)[0] for a in (x, arcs))
+    return (start + 0.5 * arc) % turn - bound

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfflows import bijectors
 from tfflows.bijectors import checks
 from tfflows.conditioners.dense_network import DenseNetwork
-from tfflows.conditioners.periodic_features import periodic_features
+from tfflows.conditioners.periodic_features import circumference, periodic_features
 from tfflows.interop.dry_runs import restore_variables
 from tfflows.layers.base import BijectorLayer, batch_shape_of
 from tfflows.layers.context import flatten_context, join_context
@@ -43,8 +43,8 @@ class Coupling(BijectorLayer):
     conditioner : keras.Model or keras.layers.Layer, optional
         Maps ``[B, |A| + C]`` (the coordinates that pass through, then the flattened context) to
         features ``[B, F]``. The layer appends its own head, which starts at zero. By default a
-        dense network of `hidden_units`. For a family on a circle it sees ``[B, 2 |A| + C]``,
-        cosine and sine in the place of each coordinate.
+        dense network of `hidden_units`. For a family on a circle, or with `period`, it sees
+        ``[B, 2 |A| + C]``, cosine and sine in the place of each coordinate.
     hidden_units : sequence of int
         Widths of the default conditioner.
     activation : str or callable
@@ -53,6 +53,9 @@ class Coupling(BijectorLayer):
         Dropout rate of the default conditioner.
     identity_start : bool
         Start with the head at zero, so that the layer begins as the identity.
+    period : float, optional
+        The circumference of the circles that the coordinates that pass through are points of, in
+        the place of that of the family: for a map of heights, say, by an angle.
     **kwargs
         Keras's own arguments.
 
@@ -85,6 +88,7 @@ class Coupling(BijectorLayer):
         activation="relu",
         dropout: float = 0.0,
         identity_start: bool = True,
+        period: float | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -105,7 +109,12 @@ class Coupling(BijectorLayer):
         self.activation = activation
         self.dropout = dropout
         self.identity_start = identity_start
+        self.period = circumference(period)
         self.head = None
+
+    @property
+    def _passing_period(self) -> float | None:
+        return self.univariate.period if self.period is None else self.period
 
     shown = ("mask", "hidden_units")
 
@@ -144,7 +153,7 @@ class Coupling(BijectorLayer):
         mask = self._resolve_mask(math.prod(self.event_shape))
         self._passing = mask
         build_univariate(self.univariate, self.event_shape, self.variable_dtype)
-        circular = self.univariate.period is not None
+        circular = self._passing_period is not None
         inputs = int(mask.sum()) * (2 if circular else 1)
         if self.context_shape is not None:
             inputs += math.prod(self.context_shape)
@@ -193,8 +202,8 @@ class Coupling(BijectorLayer):
         dtype = self.variable_dtype
 
         def raw_parameters(passing):
-            if self.univariate.period is not None:
-                passing = periodic_features(passing, self.univariate.period)
+            if self._passing_period is not None:
+                passing = periodic_features(passing, self._passing_period)
             inputs = join_context(passing, context)
             batch = tf.shape(inputs)[:-1]
             rows = tf.reshape(inputs, [tf.reduce_prod(batch), inputs.shape[-1]])
@@ -250,6 +259,7 @@ class Coupling(BijectorLayer):
             "activation": keras.activations.serialize(keras.activations.get(self.activation)),
             "dropout": self.dropout,
             "identity_start": self.identity_start,
+            "period": self.period,
         }
 
     @classmethod
