@@ -1178,6 +1178,14 @@ MODELS: dict[str, Example] = {
         ("models.GaussianMixture",),
         variant=True,
     ),
+    "Resampled": Example(
+        lambda dtype, context_shape: models.Resampled(
+            (2,), truncation=5, points=64, dtype=dtype, **context_arguments()
+        ),
+        (2,),
+        ("models.Resampled",),
+        context="never",
+    ),
     "textbook": Example(textbook_model, (2,), ("models.DistributionModel",), context="never"),
     "mixture": Example(mixture_model, (), ("models.DistributionModel",), context="never"),
 }

@@ -29,7 +29,14 @@ from tfflows import (
 )
 from tfflows.diagnostics import doctor
 from tfflows.flows import *  # noqa: F403
-from tfflows.models import DensityModel, DistributionModel, Factorized, Flow, GaussianMixture
+from tfflows.models import (
+    DensityModel,
+    DistributionModel,
+    Factorized,
+    Flow,
+    GaussianMixture,
+    Resampled,
+)
 from tfflows.saving.files import load
 from tfflows.saving.versions import installed
 
@@ -42,6 +49,7 @@ __all__ = [
     "Factorized",
     "Flow",
     "GaussianMixture",
+    "Resampled",
     "bijectors",
     "conditioners",
     "datasets",

@@ -9,7 +9,7 @@ __all__ = ["Base"]
 
 
 class Base(tfd.Distribution):
-    """A reparameterized distribution on all of an event's coordinates, without a batch.
+    """A distribution on all of an event's coordinates, without a batch; by default reparameterized.
 
     Parameters
     ----------
@@ -23,11 +23,8 @@ class Base(tfd.Distribution):
 
     def __init__(self, event_shape, dtype, **kwargs):
         self._shape = tuple(int(size) for size in np.atleast_1d(np.asarray(event_shape, int)))
-        super().__init__(
-            dtype=tf.as_dtype(dtype),
-            reparameterization_type=tfd.FULLY_REPARAMETERIZED,
-            **kwargs,
-        )
+        kwargs.setdefault("reparameterization_type", tfd.FULLY_REPARAMETERIZED)
+        super().__init__(dtype=tf.as_dtype(dtype), **kwargs)
 
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):

@@ -5,5 +5,13 @@ from tfflows.models.distribution_model import DistributionModel
 from tfflows.models.factorized import Factorized
 from tfflows.models.flow import Flow
 from tfflows.models.gaussian_mixture import GaussianMixture
+from tfflows.models.resampled import Resampled
 
-__all__ = ["DensityModel", "DistributionModel", "Factorized", "Flow", "GaussianMixture"]
+__all__ = [
+    "DensityModel",
+    "DistributionModel",
+    "Factorized",
+    "Flow",
+    "GaussianMixture",
+    "Resampled",
+]
