@@ -175,6 +175,13 @@ def test_a_column_among_others_and_what_fit_says_of_rows_outside():
         other.fit(x[:, :3], epochs=1, verbose=0)
 
 
+def test_check_compares_no_determinant_of_a_map_that_is_flat_on_its_way():
+    chain = [layers.Sphere("cylinder"), layers.Invert(layers.Sphere("cylinder"))]
+    flow = tfflows.Flow(chain, event_shape=3, base=tfd.SphericalUniform(3))
+    report = flow.check(unit(200).astype("float32"))
+    assert not report["log_det"].applies and report["round_trip"].ok
+
+
 def test_errors_say_what_is_expected():
     with pytest.raises(ValueError, match=r'"line" or "cylinder"; got \'mercator\''):
         layers.Sphere("mercator")

@@ -108,6 +108,8 @@ def log_det(inputs) -> CheckResult:
         return CheckResult.skipped(name, good, inputs.why_no_latent)
     if int(np.prod(decomposition.latent_shape)) != inputs.model.event_size:
         return CheckResult.skipped(name, good, "latent points and events have different sizes")
+    if any(np.prod(p.shape[1:]) != inputs.model.event_size for _, p, _ in inputs.walked):
+        return CheckResult.skipped(name, good, "a layer changes the number of coordinates")
     if inputs.model.event_size > _LARGEST:
         return CheckResult.skipped(name, good, f"events of more than {_LARGEST} coordinates")
     rows = inputs.some(max(2, min(64, 8192 // inputs.model.event_size)), name)
