@@ -190,8 +190,10 @@ def _parts_of_one_draw(draw: Callable, product: BlockMaskedMatmul, scale: float)
     def part_of(block):
         def initialize(shape, dtype=None):
             if not drawn:
-                values = draw(mask.shape, dtype=dtype)
-                drawn.append(values * keras.ops.cast(factor, values.dtype))
+                # A model of layers is traced before it has weights; the draw outlives that graph.
+                with tf.init_scope():
+                    values = draw(mask.shape, dtype=dtype)
+                    drawn.append(values * keras.ops.cast(factor, values.dtype))
             return drawn[0][block.rows, block.columns]
 
         return initialize

@@ -102,12 +102,10 @@ def check_event(x, event_shape: tuple, dtype: str, what: str = "x", columns: Col
     return x
 
 
-def check_event_shape(given: tuple, event_shape: tuple, what: str = "x") -> None:
+def check_event_shape(given: tuple, event_shape: tuple, what="x", owner="this flow models") -> None:
     """Raise a ValueError unless the last axes of a shape, as far as known, are `event_shape`."""
     if not _ends_in(given, event_shape):
-        raise ValueError(
-            f"this flow models events of shape {event_shape}; {what} has shape {given}."
-        )
+        raise ValueError(f"{owner} events of shape {event_shape}; {what} has shape {given}.")
 
 
 def _ends_in(given: tuple, wanted: tuple) -> bool:

@@ -71,20 +71,13 @@ class BijectorLayer(Transform):
 
     def inverse(self, x, context=None, seed=None) -> tuple:
         """Map data to latent; see `Transform`."""
-        return inverse_and_log_det(self.bijector(context), x, len(self._built_event_shape()))
+        return inverse_and_log_det(self.bijector(context), x, len(self._built_for))
 
     def forward(self, z, context=None, seed=None) -> tuple:
         """Map latent to data; see `Transform`."""
-        rank = len(self.latent_shape(self._built_event_shape()))
+        rank = len(self.latent_shape(self._built_for))
         x, log_det = forward_and_log_det(self.bijector(context), z, rank)
         return x, -log_det
-
-    def _built_event_shape(self) -> tuple:
-        if hasattr(self, "event_shape"):
-            return self.event_shape
-        # A layer need not keep the shape that it was built for: Keras has noted it.
-        noted = self.get_build_config()
-        return tuple(noted.get("shapes_dict", {}).get("event_shape") or noted["input_shape"])
 
     @property
     def adjacency(self) -> np.ndarray | None:

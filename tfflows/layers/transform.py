@@ -13,6 +13,32 @@ from tfflows.privates import forgetting_results
 
 __all__ = ["Transform"]
 
+_BATCH_AXES = (
+    "All axes before an event are batch axes of a layer that is built; it needs no "
+    "keras.layers.TimeDistributed."
+)
+
+
+def _of_events(build):
+    """Return the `build` of a layer that refuses shapes of batches, and freezes all of a layer."""
+
+    @functools.wraps(build)
+    def checked(self, *args, **kwargs):
+        event_shape = tuple(args[0] if args else next(iter(kwargs.values()), ()))
+        if None in event_shape:
+            raise ValueError(
+                f"{type(self).__name__} is built for the shape of an event, which has no batch "
+                f"axis: got {event_shape}, expected {event_shape[1:]}. {_BATCH_AXES}"
+            )
+        build(self, *args, **kwargs)
+        self._built_for = event_shape
+        if not self.trainable:
+            # Keras hands it on to the layers inside when it changes, and they were not there yet.
+            self.trainable = True
+            self.trainable = False
+
+    return checked
+
 
 class Transform(keras.layers.Layer):
     r"""A step between data and latent points, one-to-one or not, with what it adds to the density.
@@ -86,6 +112,7 @@ class Transform(keras.layers.Layer):
         refuse_misspelled(type(self), kwargs)
         kwargs.setdefault("autocast", False)
         super().__init__(**kwargs)
+        self._built_for: tuple | None = None  # the shape of an event
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -102,6 +129,7 @@ class Transform(keras.layers.Layer):
         # `autocast` says.
         return super().add_weight(*args, **{"autocast": self.autocast, **kwargs})
 
+    @_of_events
     def build(self, event_shape, context_shape=None):
         """Create every weight for events of `event_shape` and contexts of `context_shape`."""
         self.built = True
@@ -243,6 +271,8 @@ class Transform(keras.layers.Layer):
     @forgetting_results()
     def call(self, x, context=None, seed=None):
         """Map data to latent; NaN outside the range of the layer."""
+        if x.shape.rank is not None:
+            self._check_batch(tuple(x.shape))
         seed = validation.check_seed(validation.FIXED_SEED if seed is None else seed, or_row=True)
         # A fresh tensor keeps TFP's global cache from answering with values of older weights.
         z, log_weight = self.inverse(tf.identity(x), context, seed)
@@ -253,28 +283,29 @@ class Transform(keras.layers.Layer):
         # Keras asks by the names of `call` when it traces and by those of `build` in `summary`.
         if "event_shape" in built:
             return (None, *self.latent_shape(tuple(built["event_shape"])))
-        return (x_shape[0], *self.latent_shape(tuple(x_shape[1:])))
+        if self._built_for is None:
+            return (x_shape[0], *self.latent_shape(tuple(x_shape[1:])))
+        self._check_batch(tuple(x_shape))
+        batch = len(x_shape) - len(self._built_for)
+        return (*x_shape[:batch], *self.latent_shape(self._built_for))
 
+    def _check_batch(self, shape: tuple) -> None:
+        """Raise a ValueError unless a shape is that of a batch of events as the layer knows them.
 
-def _of_events(build):
-    """Return the `build` of a layer that refuses shapes of batches, and freezes all of a layer."""
-
-    @functools.wraps(build)
-    def checked(self, *args, **kwargs):
-        event_shape = tuple(args[0] if args else next(iter(kwargs.values()), ()))
-        if None in event_shape:
+        Whoever hands `build` the shape of a batch of a known number of rows gets a layer that mixes
+        them. It looks like any other, until it is called without a batch axis.
+        """
+        event_shape = self._built_for
+        if event_shape is None:
+            return
+        owner = f"{type(self).__name__} was built for"
+        validation.check_event_shape(shape, event_shape, owner=owner)
+        if len(shape) == len(event_shape):
             raise ValueError(
-                f"{type(self).__name__} is built for the shape of an event, which has no batch "
-                f"axis: got {event_shape}, expected {event_shape[1:]}. All axes before an event "
-                "are batch axes of a layer that is built; it needs no keras.layers.TimeDistributed."
+                f"{owner} events of shape {event_shape}, and x of shape {shape} has no batch axis. "
+                "Of one event, hand over a batch of one. If x is a batch, build a new layer for "
+                f"the shape of its events, {event_shape[1:]}. {_BATCH_AXES}"
             )
-        build(self, *args, **kwargs)
-        if not self.trainable:
-            # Keras hands it on to the layers inside when it changes, and they were not there yet.
-            self.trainable = True
-            self.trainable = False
-
-    return checked
 
 
 def not_outside(points, log_weight):
