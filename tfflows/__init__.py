@@ -3,6 +3,9 @@
 from tfflows import quiet  # noqa: F401, before all that imports TensorFlow
 
 # isort: split
+import functools
+from types import ModuleType
+
 import keras
 
 if keras.backend.backend() != "tensorflow":
@@ -73,3 +76,9 @@ __all__ += flows.__all__
 def __dir__() -> list[str]:
     """List what is offered, for completion, and not what is made use of here."""
     return sorted([*__all__, "__version__"])
+
+
+for _name in __all__:
+    if isinstance(_package := globals()[_name], ModuleType):
+        # Their files are no names of theirs, either.
+        setattr(_package, "__dir__", functools.partial(sorted, _package.__all__))  # noqa: B010

@@ -18,6 +18,19 @@ _BATCH_AXES = (
     "keras.layers.TimeDistributed."
 )
 
+# What the package asks a layer for. A subclass may override some of it; nobody else has a use for
+# it.
+_ASKED = {
+    "adapts",
+    "dequantizes",
+    "explain_outside",
+    "keep_start",
+    "not_shown",
+    "sequential",
+    "shown",
+    "unwrap",
+}
+
 
 def _of_events(build):
     """Return the `build` of a layer that refuses shapes of batches, and freezes all of a layer."""
@@ -113,6 +126,10 @@ class Transform(keras.layers.Layer):
         kwargs.setdefault("autocast", False)
         super().__init__(**kwargs)
         self._built_for: tuple | None = None  # the shape of an event
+
+    def __dir__(self):
+        """List what a user calls, for completion."""
+        return sorted(set(super().__dir__()) - _ASKED)
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)

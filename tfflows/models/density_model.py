@@ -35,6 +35,27 @@ from tfflows.training import adaptation, compilation, evaluation, finiteness, lo
 
 __all__ = ["DensityModel"]
 
+# What the package asks a model for. A subclass may override some of it; nobody else has a use for
+# it.
+_ASKED = {
+    "adapt_parts",
+    "adapt_without_data",
+    "codimension",
+    "components",
+    "context_columns",
+    "dequantizes",
+    "event_columns",
+    "explain_outside",
+    "first_non_finite",
+    "inspect",
+    "operations",
+    "outside_support",
+    "plain_distribution",
+    "programs",
+    "training_state",
+    "unadapted_layers",
+}
+
 
 @keras.saving.register_keras_serializable(package="tfflows")
 class DensityModel(keras.Model):
@@ -102,6 +123,10 @@ class DensityModel(keras.Model):
         if context is not None:
             kwargs["context"] = validation.frame_by_name(context, "context", self.context_columns)
         return super().__call__(x, *args, **kwargs)
+
+    def __dir__(self):
+        """List what a user calls, for completion."""
+        return sorted(set(super().__dir__()) - _ASKED)
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
