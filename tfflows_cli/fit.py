@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shlex
 import time
 from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
 
 from tfflows_cli.errors import CommandError, name_columns
@@ -59,53 +62,67 @@ def run(arguments: Namespace) -> None:
         flow, recipe, inputs["train"], inputs["val"], arguments.quiet, folder, arguments.resume
     )
     seconds = time.perf_counter() - started
-
-    nll = {part: mean_nll(flow, *inputs[part]) for part in _PARTS}
-    simple = verdict.baselines(inputs, first, arguments.seed)
-    truth = _truth(source, schema)
-    _report(nll, simple, truth)
-    verdict.warn_below(nll, simple, len(inputs["train"][0]))
     schema.write(folder)
     flow.save(folder / MODEL_FILE)
-    drawn = draws_like(flow, inputs["test"], schema)
-    if not named:
-        verdict.propose_bounds(schema, first, inputs, drawn)
-    checked = None
-    if arguments.check:
-        report = flow.check(
-            inputs["test"][0],
-            context=inputs["test"][1],
-            train=inputs["train"],
-            seed=arguments.seed,
-            rows=verdict.CHECKED_ROWS,
-        )
-        verdict.show_failed(report)
-        checked = verdict.record(report)
-    metrics = {
-        "nll_nats": nll,
-        "baselines_nll_nats": simple,
-        **truth,
-        "rows": {part: len(inputs[part][0]) for part in _PARTS},
-        "columns": list(schema.columns),
-        "maps": list(first.maps),
-        "steps": first.steps.tolist(),
-        "context": [column.name for column in schema.context],
-        "flow": arguments.flow,
-        "weights": flow.count_params(),
-        "epochs": len(history["loss"]),
-        "best_epoch": best,
-        "seconds": round(seconds, 2),
-        "training": recipe.as_dict(),
-        "seed": arguments.seed,
-        "tfflows": version(),
-        "check": checked,
-        "history": history,
-    }
-    (folder / METRICS_FILE).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-    pictures = _draw(flow, folder, schema, inputs, drawn, history, truth["entropy_nats"])
-    (folder / RESUME_FILE).unlink(missing_ok=True)
-    files = ", ".join((MODEL_FILE, "schema.json", METRICS_FILE, *pictures))
-    print(f"wrote {files} to the folder {folder}")
+    with _saved(folder, arguments):
+        nll = {part: mean_nll(flow, *inputs[part]) for part in _PARTS}
+        simple = verdict.baselines(inputs, first, arguments.seed)
+        truth = _truth(source, schema)
+        _report(nll, simple, truth)
+        verdict.warn_below(nll, simple, len(inputs["train"][0]))
+        drawn = draws_like(flow, inputs["test"], schema)
+        if not named:
+            verdict.propose_bounds(schema, first, inputs, drawn)
+        checked = None
+        if arguments.check:
+            report = flow.check(
+                inputs["test"][0],
+                context=inputs["test"][1],
+                train=inputs["train"],
+                seed=arguments.seed,
+                rows=verdict.CHECKED_ROWS,
+            )
+            verdict.show_failed(report)
+            checked = verdict.record(report)
+        metrics = {
+            "nll_nats": nll,
+            "baselines_nll_nats": simple,
+            **truth,
+            "rows": {part: len(inputs[part][0]) for part in _PARTS},
+            "columns": list(schema.columns),
+            "maps": list(first.maps),
+            "steps": first.steps.tolist(),
+            "context": [column.name for column in schema.context],
+            "flow": arguments.flow,
+            "weights": flow.count_params(),
+            "epochs": len(history["loss"]),
+            "best_epoch": best,
+            "seconds": round(seconds, 2),
+            "training": recipe.as_dict(),
+            "seed": arguments.seed,
+            "tfflows": version(),
+            "check": checked,
+            "history": history,
+        }
+        (folder / METRICS_FILE).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+        pictures = _draw(flow, folder, schema, inputs, drawn, history, truth["entropy_nats"])
+        (folder / RESUME_FILE).unlink(missing_ok=True)
+        files = ", ".join((MODEL_FILE, "schema.json", METRICS_FILE, *pictures))
+        print(f"wrote {files} to the folder {folder}")
+
+
+@contextlib.contextmanager
+def _saved(folder: Path, arguments: Namespace) -> Iterator[None]:
+    """Let an interrupt in here say that the model is there, and how to do the rest."""
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        rows = shlex.quote(arguments.test) if arguments.test else "TABLE"
+        raise KeyboardInterrupt(
+            f"the flow is trained, and saved in the folder {folder}; the same command with "
+            "--resume does the rest without training again, and "
+            f"`tfflows check {shlex.quote(str(folder))} {rows}` is the check alone"
+        ) from stopped
 
 
 def _columns(arguments: Namespace, source: Source) -> tuple[str, ...] | None:

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 import tfflows
+import tfflows_cli.progress
 from tfflows import datasets
 from tfflows_cli import main
 from tfflows_cli.parser import build_parser
@@ -485,6 +486,36 @@ def test_an_interrupted_fit_goes_on_to_the_same_weights(tmp_path, monkeypatch, c
     capsys.readouterr()
     assert main([*argv, "--out", str(parts), "--resume"]) == 0
     assert "is complete" in capsys.readouterr().out
+
+
+def test_an_interrupted_check_costs_no_training(tmp_path, monkeypatch, capsys):
+    argv = ["fit", "moons", "--rows", "3000", *SMALL, "--out", str(tmp_path / "a fit")]
+    argv.remove("--no-check")
+
+    def interrupted(self, *args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tfflows.Flow, "check", interrupted)
+        assert main(argv) == 130
+    said = capsys.readouterr().err
+    assert f"interrupted: the flow is trained, and saved in the folder {tmp_path}/a fit" in said
+    assert f"`tfflows check '{tmp_path}/a fit' TABLE`" in said and "--resume" in said
+    saved = tfflows.load(tmp_path / "a fit").get_weights()
+    steps = []
+    monkeypatch.setattr(
+        tfflows_cli.progress.Progress,
+        "on_epoch_end",
+        lambda self, epoch, logs=None: steps.append(epoch),
+    )
+    argv.remove("--quiet")
+    assert main([*argv, "--resume"]) == 0
+    assert "check    " in capsys.readouterr().out and not steps
+    for one, other in zip(tfflows.load(tmp_path / "a fit").get_weights(), saved, strict=True):
+        np.testing.assert_array_equal(one, other)
+    metrics = json.loads((tmp_path / "a fit" / "metrics.json").read_text())
+    assert metrics["epochs"] == 3 and metrics["check"]["ok"] in (True, False)
+    assert not (tmp_path / "a fit" / "resume.ckpt").exists()
 
 
 def test_export_writes_a_folder_for_a_server(people, tmp_path, capsys):
