@@ -9,6 +9,7 @@ import scipy.special
 import scipy.stats
 import tensorflow as tf
 
+from tfflows import bijectors
 from tfflows.univariates import (
     Bernstein,
     CircularShift,
@@ -278,6 +279,38 @@ def test_signed_power():
     np.testing.assert_allclose(bijector.forward(z), x, rtol=1e-12)
     log_det = np.log(power) + (power - 1.0) * np.log(np.abs(z))
     np.testing.assert_allclose(bijector.forward_log_det_jacobian(z, 0), log_det, rtol=1e-9)
+
+
+@pytest.mark.parametrize("direction", ["forward", "inverse"])
+def test_signed_powers_beyond_float32_are_its_largest_numbers(direction):
+    log_power = np.array([[-2.0], [-0.5], [0.0], [0.5], [2.0]])
+    x = np.append(10.0 ** np.arange(-37, 39), np.finfo("float32").max)
+    bijector = bijectors.SignedPower(tf.constant(log_power, "float32"))
+    values, slopes, gradients = [], [], []
+    for edge in ((), (np.inf,)):
+        given = tf.constant(-np.append(x, edge), "float32")
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            values.append(getattr(bijector, direction)(given))
+            slopes.append(getattr(bijector, f"{direction}_log_det_jacobian")(given, 0))
+            total = tf.reduce_sum(slopes[-1])
+        gradients.append(tape.gradient(total, given))
+    sign = 1.0 if direction == "forward" else -1.0
+    log_value = np.exp(sign * log_power) * np.log(x)  # in float64
+    log_largest = np.log(np.finfo("float32").max)
+    normal = log_value > -87.0  # smaller ones are flushed to zero
+    np.testing.assert_allclose(
+        np.where(normal, values[0], 0.0),
+        np.where(normal, -np.exp(np.minimum(log_value, log_largest)), 0.0),
+        rtol=2e-4,
+    )
+    assert np.all(np.abs(np.where(normal, 0.0, values[0])) < 2e-38)
+    expected = sign * log_power + np.expm1(sign * log_power) * np.log(x)
+    np.testing.assert_allclose(slopes[0], expected, rtol=2e-6, atol=2e-6)
+    for results in (values, slopes, gradients):
+        assert np.isfinite(results[1]).all()
+        np.testing.assert_allclose(results[0], results[1][..., :-1], rtol=1e-5)
+    np.testing.assert_allclose(values[1][:, -1], values[1][:, -2], rtol=2e-4)
 
 
 def test_signed_power_of_zero_is_zero():

@@ -7,6 +7,9 @@ from tfflows.bijectors.parameters import ScalarBijector, as_parameters
 
 __all__ = ["SignedPower"]
 
+# Rounding in the exponent must not carry the largest number over the edge.
+_NEARLY = 1.0 - 1e-6
+
 
 class SignedPower(ScalarBijector):
     r"""The map ``x = sign(z) |z|^p`` from latent z to data x, elementwise.
@@ -17,7 +20,8 @@ class SignedPower(ScalarBijector):
 
     A power above 1 makes tails heavier. At zero the slope is 0 or infinite, unless p is 1: there,
     and for magnitudes below the smallest normal number, log-determinants are those of the smallest
-    normal number, and gradients do not mean anything.
+    normal number, and gradients do not mean anything. A power beyond the range of the numbers is
+    the largest of them, and zero is one below it; log-determinants are right there, too.
 
     Parameters
     ----------
@@ -54,7 +58,11 @@ class SignedPower(ScalarBijector):
 
 def _raise(value, log_power):
     """Return sign(v) |v|^p and the logarithm of its slope."""
-    tiny = np.finfo(value.dtype.as_numpy_dtype).tiny
+    limits = np.finfo(value.dtype.as_numpy_dtype)
+    # Infinity would leave nothing but NaN behind it.
+    value = tf.clip_by_value(value, limits.min, limits.max)
+    log_magnitude = tf.math.log(tf.maximum(tf.abs(value), limits.tiny))
     # As a factor, the magnitude leaves zero at zero and needs no gradient of the sign.
-    log_factor = tf.math.expm1(log_power) * tf.math.log(tf.maximum(tf.abs(value), tiny))
-    return value * tf.exp(log_factor), log_power + log_factor
+    log_factor = tf.minimum(tf.math.expm1(log_power), limits.max) * log_magnitude
+    held = tf.minimum(log_factor, np.log(limits.max) * _NEARLY - log_magnitude)
+    return value * tf.exp(held), log_power + log_factor
