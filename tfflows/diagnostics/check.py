@@ -24,6 +24,7 @@ __all__ = ["check"]
 _LINES = (
     finite.adapted,
     dependence.dependence,
+    dependence.surface,
     finite.finite,
     finite.support,
     finite.finite_samples,

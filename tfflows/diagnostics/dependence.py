@@ -1,9 +1,11 @@
-"""A line about columns that follow from others."""
+"""Lines about rows that fill no volume: columns follow from others, or rows lie on a surface."""
 
 from tfflows.diagnostics.report import CheckResult
 from tfflows.inputs.dependence import MOST, describe, find_dependences
+from tfflows.inputs.surfaces import MOST as MOST_NEIGHBORED
+from tfflows.inputs.surfaces import describe_surface, dimension_of, flatness
 
-__all__ = ["dependence"]
+__all__ = ["dependence", "surface"]
 
 
 def dependence(inputs) -> CheckResult:
@@ -28,6 +30,34 @@ def dependence(inputs) -> CheckResult:
         float(known),
         good,
         "Rows on a line or a plane fill no volume, so that their density is unbounded.",
+        f"Drop {advice}" if sentence else "",
+        detail,
+    )
+
+
+def surface(inputs) -> CheckResult:
+    """Look for rows that lie on curves or surfaces."""
+    good = "directions in which rows have no neighbors, as on a curve; there should be none"
+    name = "surface"
+    if inputs.model.dequantizes:
+        return CheckResult.skipped(name, good, "the flow adds noise, which makes up a volume")
+    ratios = flatness(inputs.all_x)
+    if not len(ratios):
+        return CheckResult.skipped(
+            name,
+            good,
+            f"needs two to {MOST_NEIGHBORED} columns without many repeated numbers, none of which "
+            "is a linear function of others, and 200 rows or more",
+        )
+    dimension = dimension_of(ratios)
+    sentence = describe_surface(dimension)
+    detail, _, advice = sentence.rpartition(" Drop ")
+    return CheckResult(
+        name,
+        0.0 if dimension is None else float(len(ratios) + 1 - dimension),
+        0.0,
+        good,
+        "Rows on a curve or a surface fill no volume, so that their density is unbounded.",
         f"Drop {advice}" if sentence else "",
         detail,
     )

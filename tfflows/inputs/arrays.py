@@ -5,6 +5,7 @@ import numpy as np
 from tfflows.inputs import frames, validation
 from tfflows.inputs.columns import Columns
 from tfflows.inputs.dependence import describe, find_dependences
+from tfflows.inputs.surfaces import describe_surface, find_surface
 
 __all__ = ["check_steps", "check_table", "chunks", "context_of", "split_rows"]
 
@@ -75,6 +76,8 @@ def check_table(model, x, context, sample_weight, what: str = "x", whole: bool =
             found = find_dependences(x)
             if len(found) > model.codimension:
                 columns.warn_once(describe(found, columns, what))
+            else:
+                columns.warn_once(describe_surface(find_surface(x), what))
     return x, context, weight
 
 

@@ -6,10 +6,16 @@ import numpy as np
 
 from tfflows.inputs.columns import Columns
 
-__all__ = ["Dependence", "describe", "find_dependences"]
+__all__ = ["UNBOUNDED", "Dependence", "describe", "find_dependences"]
 
 #: Most columns that are looked at: time grows with the third power.
 MOST = 1024
+
+#: Why no density can be fitted to such rows.
+UNBOUNDED = (
+    "Such rows fill no volume, so their density is unbounded, and training makes it higher and "
+    "higher without becoming better."
+)
 
 # What may remain of a column, as a share of its standard deviation: it counts as rounding.
 _REST = 1e-3
@@ -126,8 +132,7 @@ def describe(found: list[Dependence], columns: Columns, what: str = "x") -> str:
     more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
     names = columns.listed([one.column for one in found])
     return (
-        f"columns of {what} follow from others: {shown}{more}. Such rows fill no volume, so their "
-        "density is unbounded, and training makes it higher and higher without becoming better. "
+        f"columns of {what} follow from others: {shown}{more}. {UNBOUNDED} "
         f"Drop {names}, or add noise of the size of a measurement error."
     )
 
