@@ -99,7 +99,6 @@ def main() -> None:
             flow, gap, seconds = fitted(kind, depth, energy, arguments.steps)
             draw(axis, np.exp(flow.log_prob(points).numpy()), f"{kind} {depth}: {gap:.2f}")
             rows.append({"energy": energy, "flow": kind, "layers": depth, "kl": gap})
-            rows[-1]["seconds"] = seconds
             print(f"{energy} {kind:9s} {depth:2d}: {gap:.3f} nats, {seconds:.0f} s", flush=True)
     figure.savefig(arguments.output, dpi=110)
     if tuple(arguments.only) == ENERGIES and arguments.output == PICTURE:
