@@ -1,6 +1,7 @@
 """Unit vectors: against the surface measure, a closed form, and what is no unit vector."""
 
 import math
+import warnings
 
 import keras
 import numpy as np
@@ -180,6 +181,19 @@ def test_check_compares_no_determinant_of_a_map_that_is_flat_on_its_way():
     flow = tfflows.Flow(chain, event_shape=3, base=tfd.SphericalUniform(3))
     report = flow.check(unit(200).astype("float32"))
     assert not report["log_det"].applies and report["round_trip"].ok
+
+
+def test_fit_and_check_know_that_rows_lie_on_the_sphere():
+    x = unit(3000).astype("float32")
+    chain = [layers.Sphere("cylinder"), layers.Invert(layers.Sphere("cylinder"))]
+    around = tfflows.Flow(chain, event_shape=3, base=tfd.SphericalUniform(3))
+    for flow in (tfflows.Flow([layers.Sphere()], event_shape=3), around):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            flow.adapt(x)
+        assert flow.codimension == 1
+    with pytest.warns(UserWarning, match="lie on surfaces"):
+        tfflows.MAF(3, transforms=1, hidden_units=(4,)).adapt(x)
 
 
 def test_errors_say_what_is_expected():

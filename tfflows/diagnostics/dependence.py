@@ -50,12 +50,14 @@ def surface(inputs) -> CheckResult:
             "is a linear function of others, and 200 rows or more",
         )
     dimension = dimension_of(ratios)
-    sentence = describe_surface(dimension)
+    lacking = 0 if dimension is None else len(ratios) + 1 - dimension
+    known = inputs.model.codimension
+    sentence = describe_surface(dimension if lacking > known else None)
     detail, _, advice = sentence.rpartition(" Drop ")
     return CheckResult(
         name,
-        0.0 if dimension is None else float(len(ratios) + 1 - dimension),
-        0.0,
+        float(lacking),
+        float(known),
         good,
         "Rows on a curve or a surface fill no volume, so that their density is unbounded.",
         f"Drop {advice}" if sentence else "",

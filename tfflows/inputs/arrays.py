@@ -77,7 +77,10 @@ def check_table(model, x, context, sample_weight, what: str = "x", whole: bool =
             if len(found) > model.codimension:
                 columns.warn_once(describe(found, columns, what))
             else:
-                columns.warn_once(describe_surface(find_surface(x), what))
+                dimension = find_surface(x)
+                # A model that takes coordinates away knows of so many.
+                if dimension is not None and x[0].size - dimension > model.codimension:
+                    columns.warn_once(describe_surface(dimension, what))
     return x, context, weight
 
 

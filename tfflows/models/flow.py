@@ -234,13 +234,16 @@ class Flow(DensityModel):
 
     @property
     def codimension(self) -> int:
-        """How many coordinates bijections take away: of parts of a whole, one."""
-        shape, found = self.event_shape, 0
+        """How many coordinates bijections take away: of parts of a whole, one.
+
+        What a later layer gives back, as on the way from a sphere to itself, counts as taken away.
+        """
+        shape, found, most = self.event_shape, 0, 0
         for layer in self.bijector_layers:
             latent = tuple(layer.latent_shape(shape))
             found += layer.bijective * (math.prod(shape) - math.prod(latent))
-            shape = latent
-        return found
+            shape, most = latent, max(most, found)
+        return most
 
     @property
     def _draws(self) -> bool:
