@@ -436,3 +436,14 @@ def test_a_name_without_the_ending_is_refused_with_the_right_one(tmp_path, name)
     with pytest.raises(ValueError, match=rf"ends in .keras, as in '.*{name}.keras'"):
         flow.save(tmp_path / name)
     assert not any(tmp_path.iterdir())
+
+
+def test_compiled_and_not_yet_fitted(tmp_path):
+    flow = tfflows.MAF(2, hidden_units=(4,))
+    flow.compile("adam")
+    flow.save(tmp_path / "flow.keras")
+    again = tfflows.load(tmp_path / "flow.keras")
+    assert int(again.optimizer.iterations.numpy()) == 0
+    x = np.random.default_rng(0).normal(size=(50, 2)).astype("float32")
+    losses = [f.fit(x, epochs=2, verbose=0, seed=0).history["loss"] for f in (flow, again)]
+    assert losses[0] == losses[1]

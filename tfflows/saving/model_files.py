@@ -52,6 +52,9 @@ def save_model(
     if not overwrite and Path(path).exists():
         raise FileExistsError(f"{path} exists; pass overwrite=True to replace it.")
     model.build()
+    if model.compiled and model.optimizer is not None and not model.optimizer.built:
+        # A loaded model builds it, and looks for what it keeps of each weight.
+        model.optimizer.build(model.trainable_variables)
     write_file(path, _label(model), write)
 
 
