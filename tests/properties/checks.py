@@ -36,7 +36,7 @@ def _close(subject, found, expected, what="", double=1e-9, single=2e-4):
 
 def check_round_trip(subject):
     """Each direction undoes the other, up to what rounding of the point in between explains."""
-    eps = DOUBLE_EPS if subject.dtype == "float64" else SINGLE_EPS
+    eps = max(DOUBLE_EPS, subject.example.accuracy) if subject.dtype == "float64" else SINGLE_EPS
     back = subject.forward(subject.z, subject.context)[0]
     again = subject.inverse(back, subject.context)[0]
     for found, expected, other, slopes in (

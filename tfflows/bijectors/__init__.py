@@ -7,6 +7,7 @@ from tfflows.bijectors.block_autoregressive import BlockAutoregressive
 from tfflows.bijectors.blockwise import Blockwise
 from tfflows.bijectors.circular_shift import CircularShift
 from tfflows.bijectors.columnwise import Columnwise
+from tfflows.bijectors.continuous_flow import ContinuousFlow
 from tfflows.bijectors.coupling import Coupling
 from tfflows.bijectors.cubic_spline import CubicSpline
 from tfflows.bijectors.cut_circle import CutCircle
@@ -45,6 +46,7 @@ __all__ = [
     "Blockwise",
     "CircularShift",
     "Columnwise",
+    "ContinuousFlow",
     "Coupling",
     "CubicSpline",
     "CutCircle",

@@ -5,6 +5,7 @@ from tfflows.layers.block_autoregressive import BlockAutoregressive
 from tfflows.layers.blockwise import Blockwise
 from tfflows.layers.circular import Circular
 from tfflows.layers.columnwise import Columnwise
+from tfflows.layers.continuous_flow import ContinuousFlow
 from tfflows.layers.correlation import Correlation
 from tfflows.layers.coupling import Coupling
 from tfflows.layers.dequantize import Dequantize
@@ -43,6 +44,7 @@ __all__ = [
     "Blockwise",
     "Circular",
     "Columnwise",
+    "ContinuousFlow",
     "Correlation",
     "Coupling",
     "Dequantize",
