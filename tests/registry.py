@@ -74,6 +74,8 @@ class Example:
         Whether, as it is made, it does nothing but reorder coordinates (a single layer: nothing).
     period : float, optional
         The circumference of the circle that each coordinate is a point of.
+    accuracy : float
+        The relative error of a direction besides rounding, as that of a solver, in float64.
     variant : bool
         Whether it is one of many of a kind: it runs in one type of numbers and once alone, and not
         in the cheap slice.
@@ -91,6 +93,7 @@ class Example:
     kind: str = "flow"
     starts_as_identity: bool = False
     period: float | None = None
+    accuracy: float = 0.0
     variant: bool = False
 
     @property
@@ -108,6 +111,12 @@ NETWORK = {"hidden_units": (6, 6), "activation": "tanh"}
 
 def spline(bins=4, bound=4.0):
     return univariates.RationalQuadraticSpline(bins=bins, bound=bound)
+
+
+def solved(dtype):
+    """Return tolerances at which a solver is as exact as a formula is in a type of numbers."""
+    tolerance = 1e-10 if dtype == "float64" else 1e-6
+    return {"rtol": tolerance, "atol": tolerance}
 
 
 def flow(*chain, event_shape, **kwargs):
@@ -574,6 +583,13 @@ FLOWS: dict[str, Example] = {
         starts_as_identity=True,
     ),
     # maps of whole vectors
+    "continuous": one(
+        lambda d: layers.ContinuousFlow(dtype=d, frequencies=1, **NETWORK, **solved(d)),
+        (2,),
+        covers=("layers.ContinuousFlow",),
+        starts_as_identity=True,
+        accuracy=1e-10,
+    ),
     "planar": one(
         lambda d: layers.Planar(dtype=d, **context_arguments()), covers=("layers.Planar",)
     ),
@@ -760,6 +776,16 @@ FLOWS: dict[str, Example] = {
         univariate=univariates.SinhArcsinh(),
         mask=[True, False, False, True],
     ),
+    "CNF": Example(
+        lambda dtype, context_shape: flows.CNF(
+            (2,), context_shape, dtype=dtype, frequencies=0, **NETWORK, **solved(dtype)
+        ),
+        (2,),
+        covers=("CNF",),
+        starts_as_identity=True,
+        accuracy=1e-10,
+        variant=True,
+    ),
     "CircularNSF": circular(coupling=False, transforms=2),
     "CircularNSF, couplings": circular(coupling=True, transforms=3),
     "HouseholderFlow": whole_vector("HouseholderFlow", near=False),
@@ -839,6 +865,20 @@ def residual_bijector(dtype, context):
     return bijectors.Residual(kernels, biases, (3,), activation="elu")
 
 
+def continuous_bijector(dtype, context):
+    mixing = tf.constant(np.random.default_rng(8).normal(size=(2, 2)), dtype)
+    return bijectors.ContinuousFlow(
+        lambda t, x, c, mixing: (
+            tf.tanh(tf.linalg.matvec(mixing, x) + t[..., tf.newaxis]) + (0.0 if c is None else c)
+        ),
+        [mixing],
+        (2,),
+        context=context,
+        **solved(dtype),
+        dtype=dtype,
+    )
+
+
 def radial_bijector(dtype, context):
     raw = parameters((5,), dtype, context)
     return bijectors.Radial(raw[..., :3], raw[..., 3], raw[..., 4], (3,))
@@ -914,6 +954,9 @@ BIJECTORS: dict[str, Example] = {
     ),
     "LU": Example(lu_bijector, covers=("bijectors.LU",)),
     "Planar": Example(planar_bijector, covers=("bijectors.Planar",)),
+    "ContinuousFlow": Example(
+        continuous_bijector, (2,), covers=("bijectors.ContinuousFlow",), accuracy=1e-10
+    ),
     "Sylvester": Example(sylvester_bijector, covers=("bijectors.Sylvester",)),
     "Radial": Example(radial_bijector, covers=("bijectors.Radial",)),
     "Residual": Example(residual_bijector, covers=("bijectors.Residual",)),

@@ -13,6 +13,7 @@ from tfflows.flows.autoregressive import (
 )
 from tfflows.flows.builders import AutoregressiveFlow, CouplingFlow
 from tfflows.flows.circular import CircularNSF
+from tfflows.flows.continuous import CNF
 from tfflows.flows.coupling import NICE, CouplingNSF, FlowPlusPlus, RealNVP
 from tfflows.flows.elementwise import GF, SinhArcsinhNormal
 from tfflows.flows.mixture import GMM
@@ -28,6 +29,7 @@ from tfflows.flows.whole_vector import (
 __all__ = [
     "BNAF",
     "BPF",
+    "CNF",
     "GF",
     "GMM",
     "IAF",
