@@ -70,3 +70,14 @@ def test_what_a_later_fit_sees_is_no_longer_far():
     flow.sample(1, context=FAR)
     with pytest.warns(UserWarning, match=r"seen: 18 to 479"):
         flow.sample(1, context=[1000.0, 0.0])
+
+
+def test_zero_is_no_context_of_these():
+    """Of years, say: what `fit` looks at by itself is within what was seen."""
+    rng = np.random.default_rng(0)
+    years = rng.integers(2015, 2021, size=(64, 1)).astype("float32")
+    flow = tfflows.Flow([tfflows.layers.ContinuousFlow((4,))], 2, 1)
+    flow.compile("adam", loss=tfflows.losses.FlowMatching())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        flow.fit(rng.normal(size=(64, 2)), context=years, epochs=1, verbose=0)

@@ -87,7 +87,8 @@ def _steps(part, model) -> Iterator[tuple]:
     if adjacency is None:
         given = None
         if conditional and model.context_shape is not None:
-            given = model.embed(tf.zeros([1, *model.context_shape], model.variable_dtype))
+            row = model.context_columns.seen().reshape([1, *model.context_shape])
+            given = model.embed(tf.constant(row, model.variable_dtype))
         for bijector in chained(layer.bijector(given)):
             # TFP calls a chain by all that is in it.
             yield part.name, *_structure(bijector)

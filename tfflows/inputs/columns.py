@@ -56,6 +56,10 @@ class Columns:
         self.low = low if self.low is None else np.minimum(self.low, low)
         self.high = high if self.high is None else np.maximum(self.high, high)
 
+    def seen(self) -> np.ndarray:
+        """Return a row ``[size]`` within what was seen: zero, or the nearest number to it."""
+        return np.zeros(self.size) if self.low is None else np.clip(0.0, self.low, self.high)
+
     def warn_beyond(self, rows: np.ndarray, what: str) -> None:
         """Warn, once, of values that lie more than half the seen range beyond its ends."""
         if "beyond" in self._said or self.low is None or self.high is None or not rows.size:
