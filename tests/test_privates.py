@@ -3,11 +3,13 @@
 import gc
 import itertools
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework.ops import gradient_registry
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
@@ -201,6 +203,54 @@ class TestResultsOfBijectors:
             return before is not y, inside, exp.forward(x) is before
 
         assert all(same(tf.constant([0.1])))
+
+
+class TestGradientsGoWithTheirGraphs:
+    """In a thread of their own: for that of the tests `conftest.py` lets go of all gradients."""
+
+    @staticmethod
+    def in_a_thread(function):
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(function).result()
+
+    @staticmethod
+    def graphs():
+        gc.collect()
+        return weakref.WeakSet(obj for obj in gc.get_objects() if isinstance(obj, tf.Graph))
+
+    @staticmethod
+    def use():
+        flow = tfflows.SOSPF(3, transforms=1, hidden_units=(4,))
+        flow.compile("adam", jit_compile=False)
+        x = np.random.default_rng(0).normal(size=(60, 3)).astype("float32")
+        flow.fit(x, epochs=1, verbose=0)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(flow.forward(x[:5]) ** 2)
+        assert tf.reduce_any(tape.gradient(loss, flow.trainable_variables[-1].value) != 0.0)
+        return flow
+
+    def test_the_graphs_of_a_flow_go_with_it(self):
+        before = self.graphs()
+        flow = self.in_a_thread(self.use)
+        assert len(self.graphs() - before) > 0
+        del flow
+        assert not self.graphs() - before
+
+    def test_what_others_register_stays(self):
+        def name_of_mine():
+            @tf.function
+            def program(x):
+                y = tf.custom_gradient(lambda x: (x + 1.0, lambda upstream: 7.0 * upstream))(x)
+                names.append(y.op.get_attr("_gradient_op_type"))
+                return y
+
+            names = []
+            program(tf.constant(1.0))
+            return names[0]
+
+        name = self.in_a_thread(name_of_mine)
+        gc.collect()
+        assert float(gradient_registry.lookup(name)(None, *[tf.constant(1.0)] * 2)[1]) == 7.0
 
 
 def test_keras_warns_of_the_state_of_an_optimizer_that_it_leaves_out():

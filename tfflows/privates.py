@@ -1,13 +1,17 @@
 """Private names of Keras and TFP for which there are no public ones, each guarded by a test."""
 
 import contextlib
+import functools
 import inspect
+import threading
+import weakref
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.registry import Registry
 from tensorflow_probability import bijectors as tfb
 
 __all__ = [
@@ -15,6 +19,7 @@ __all__ = [
     "OPTIMIZER_LEFT_OUT",
     "REAL_NVP_TEMPLATE",
     "automatic_config",
+    "custom_gradient",
     "drawn_order",
     "forget_restored_epoch",
     "forgetting_results",
@@ -22,6 +27,7 @@ __all__ = [
     "is_real_nvp_template",
     "keep_results_apart",
     "masks_of",
+    "own_gradients",
     "profiles_batches",
     "restored_epoch",
 ]
@@ -70,9 +76,57 @@ def forgetting_results() -> Iterator[None]:
     cache = vars(tfb.Bijector)["_cache"]
     kept, cache.storage = cache.storage, type(cache.storage)()
     try:
-        yield
+        with own_gradients():
+            yield
     finally:
         cache.storage = kept
+
+
+# In a graph, TensorFlow puts the gradient of each `tf.custom_gradient` into a registry of the
+# process, for good. The gradient refers to tensors, and these to their graph.
+
+_blocks = threading.local()
+
+
+@contextlib.contextmanager
+def own_gradients() -> Iterator[None]:
+    """Let the gradients that a graph registers in here go with this graph."""
+    if Registry.register is not _register:
+        Registry.register = _register
+    depth = getattr(_blocks, "depth", 0)
+    _blocks.depth = depth + 1
+    try:
+        yield
+    finally:
+        _blocks.depth = depth
+
+
+def custom_gradient(function: Callable) -> Callable:
+    """Return `tf.custom_gradient` of a function, whose gradient goes with the graph it is in."""
+    return functools.wraps(function)(own_gradients()(tf.custom_gradient(function)))
+
+
+_registered = Registry.register
+
+
+def _register(self, candidate, name=None):
+    if not getattr(_blocks, "depth", 0) or not str(name).startswith("CustomGradient-"):
+        _registered(self, candidate, name)
+        return
+    # The graph keeps the gradient, and the registry refers to it weakly.
+    graph = tf.compat.v1.get_default_graph()
+    graph.tfflows_gradients = [*getattr(graph, "tfflows_gradients", ()), candidate]
+    _registered(self, _weak(candidate), name)
+    weakref.finalize(graph, self._registry.pop, name, None).atexit = False
+
+
+def _weak(candidate: Callable) -> Callable:
+    reference = weakref.ref(candidate)
+
+    def gradient(*arguments):
+        return cast(Callable, reference())(*arguments)
+
+    return gradient
 
 
 def keep_results_apart(bijector: tfb.Bijector) -> None:

@@ -13,6 +13,7 @@ from tfflows.bijectors.event import flatten_event, restore_event
 from tfflows.bijectors.forward_mode import refuse_forward_mode
 from tfflows.bijectors.parameters import batch_of
 from tfflows.bijectors.root_search import solve_increasing
+from tfflows.privates import custom_gradient
 
 __all__ = ["BlockAutoregressive"]
 
@@ -223,7 +224,7 @@ class BlockAutoregressive(Bijector):
     def _with_gradient(self, solution, latent, tensors):
         """Return `solution` as a function of the latent points and the tensors."""
 
-        @tf.custom_gradient
+        @custom_gradient
         def implicit(latent, *tensors):
             def gradient(upstream):
                 refuse_forward_mode("latent to data of a block autoregressive bijector")

@@ -8,6 +8,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfflows.privates import custom_gradient
+
 __all__ = [
     "KERNELS",
     "Mixture",
@@ -232,7 +234,7 @@ def _normal_quantile(log_p):
 def _quantile_with_gradient(value, log_p):
     """Return `value`, the normal quantile, as a function of the log-probability."""
 
-    @tf.custom_gradient
+    @custom_gradient
     def quantile(log_p):
         def gradient(upstream):
             z = _quantile_with_gradient(value, log_p)

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfflows.bijectors.base import Bijector
 from tfflows.bijectors.event import batch_shape, flatten_event, restore_event
+from tfflows.privates import custom_gradient
 
 __all__ = ["Permutation"]
 
@@ -70,7 +71,7 @@ def _taken(x, order):
 
     # The gradient of a gather adds up numbers, one by one, in whatever places it is given. (Where
     # it would do, tf.reverse is slower: XLA computes a spline around it twice.)
-    @tf.custom_gradient
+    @custom_gradient
     def taken(x):
         return tf.gather(x, order, axis=-1), lambda upstream: _taken(upstream, np.argsort(order))
 

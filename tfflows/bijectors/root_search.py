@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from tfflows.bijectors.forward_mode import refuse_forward_mode
+from tfflows.privates import custom_gradient
 
 __all__ = ["solve_increasing"]
 
@@ -154,7 +155,7 @@ def _search(function, y, guess, maximum_iterations):
 def _with_gradient(function, solution, y, parameters):
     """Return `solution` as a function of the target and the parameters."""
 
-    @tf.custom_gradient
+    @custom_gradient
     def implicit(y, *parameters):
         def gradient(upstream):
             refuse_forward_mode("a root search, latent to data of this bijector,")

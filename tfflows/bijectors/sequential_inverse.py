@@ -20,6 +20,7 @@ import tensorflow as tf
 from tfflows.bijectors.degree_schedule import DegreeSchedule, take
 from tfflows.bijectors.forward_mode import refuse_forward_mode
 from tfflows.bijectors.masked_mlp_weights import MaskedMLPWeights, add
+from tfflows.privates import custom_gradient
 
 __all__ = ["by_passes", "sequential_inverse"]
 
@@ -99,7 +100,7 @@ def sequential_inverse(
 
     # Whatever runs inside a custom gradient must not be recorded, hence the stopped gradients.
 
-    @tf.custom_gradient
+    @custom_gradient
     def forward(latent, *tensors):
         fixed = _stopped([latent, *tensors])
         network, family, _ = problem(fixed[1:])
@@ -111,7 +112,7 @@ def sequential_inverse(
 
         return (x, log_det), gradient
 
-    @tf.custom_gradient
+    @custom_gradient
     def backward(x_gradient, log_det_gradient, x, latent, *tensors):
         fixed = _stopped([x_gradient, log_det_gradient, x, latent, *tensors])
         gradients = _backward(*problem(fixed[4:]), *fixed[:4])

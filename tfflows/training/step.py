@@ -6,6 +6,7 @@ import tensorflow as tf
 from tfflows.inputs.datasets import unpack
 from tfflows.losses import DensityLoss, Loss, weighted_mean, weighted_sum
 from tfflows.losses.base import log_prob_by_seed
+from tfflows.privates import own_gradients
 from tfflows.training.fused_adam import one_update_per_weight
 from tfflows.training.replicas import over_replicas, replicas_in_sync
 
@@ -41,6 +42,7 @@ class Objective(keras.layers.Layer):
         return self.loss.rows(self.model, x, context, seed)
 
 
+@own_gradients()
 def train_step(model, batch) -> dict:
     """Take one optimizer step on a batch ``(x, context, sample_weight)``, and return the logs."""
     x, context, weight = unpack(batch)
@@ -66,6 +68,7 @@ def train_step(model, batch) -> dict:
     return training_logs(model)
 
 
+@own_gradients()
 def test_step(model, batch) -> dict:
     """Score one batch and return the logs."""
     x, context, weight = unpack(batch)
