@@ -81,3 +81,22 @@ def test_zero_is_no_context_of_these():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         flow.fit(rng.normal(size=(64, 2)), context=years, epochs=1, verbose=0)
+
+
+@pytest.mark.parametrize("make", ["MAF", "CouplingNSF"])
+def test_a_fit_to_contexts_far_from_zero_warns_of_none(make):
+    flow = getattr(tfflows, make)(2, 2, transforms=2, hidden_units=(4,))
+    flow.compile("adam")
+    x = RNG.normal(size=(200, 2)).astype("float32")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        flow.fit(x, context=CONTEXT + 100.0, verbose=0)
+    with pytest.warns(UserWarning, match="far outside"):
+        flow.log_prob(x[:1], np.zeros((1, 2), "float32"))
+
+
+def test_one_column_without_its_axis_is_told_how():
+    flow = tfflows.Flow([layers.Standardize(), layers.Shift()], 1, 1)
+    flow.compile("adam")
+    with pytest.raises(ValueError, match=r"got \(200,\)\. A single column is context\[:, None\]"):
+        flow.fit(X, context=CONTEXT[:, 0], verbose=0)

@@ -163,7 +163,11 @@ def check_context_shape(given: tuple | None, context_shape: tuple | None) -> Non
     if given is None:
         raise ValueError(f"this flow needs context of shape (..., {inner}); got None.")
     if not _ends_in(given, context_shape):
-        raise ValueError(f"expected context (..., {inner}), got {given}.")
+        column = context_shape == (1,) and len(given) == 1
+        hint = (
+            " A single column is context[:, None], or frame[[name]] of a frame." if column else ""
+        )
+        raise ValueError(f"expected context (..., {inner}), got {given}.{hint}")
 
 
 def check_pair(x, context, event_shape: tuple, context_shape: tuple | None) -> None:
