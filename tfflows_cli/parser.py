@@ -28,6 +28,7 @@ FLOWS = (
     "planar-flow",
     "radial-flow",
     "residual-flow",
+    "cnf",
     "sylvester-flow",
     "householder-flow",
 )
