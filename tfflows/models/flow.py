@@ -339,7 +339,8 @@ class Flow(DensityModel):
             # Each context has its own events, also where no layer makes use of it.
             batch = batch_shape_of(context, self.context_shape)
             known = bijector.experimental_batch_shape(x_event_ndims=len(self._latent_shape))
-            if known.rank is not None and known.rank < len(batch):
+            rank = batch.shape[0] if tf.is_tensor(batch) else len(batch)
+            if known.rank is not None and known.rank < rank:
                 base = tfd.BatchBroadcast(base, with_shape=batch)
         return tfd.TransformedDistribution(base, bijector, name=self.name)
 
