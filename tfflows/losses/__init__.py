@@ -2,16 +2,22 @@
 
 from tfflows.losses.base import DensityLoss, Loss
 from tfflows.losses.flow_matching import FlowMatching
+from tfflows.losses.forward_kl import ForwardKL
+from tfflows.losses.importance_weighted import ImportanceWeighted
 from tfflows.losses.negative_log_likelihood import NegativeLogLikelihood
 from tfflows.losses.reduction import weighted_mean, weighted_sum
 from tfflows.losses.reverse_kl import ReverseKL
+from tfflows.losses.variational import Variational
 
 __all__ = [
     "DensityLoss",
     "FlowMatching",
+    "ForwardKL",
+    "ImportanceWeighted",
     "Loss",
     "NegativeLogLikelihood",
     "ReverseKL",
+    "Variational",
     "weighted_mean",
     "weighted_sum",
 ]

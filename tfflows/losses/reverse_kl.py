@@ -1,17 +1,14 @@
 """The loss of variational inference: a model fitted to a density instead of to data."""
 
-from collections.abc import Callable
-
 import keras
-import tensorflow as tf
 
-from tfflows.losses.base import Loss
+from tfflows.losses.target_loss import TargetLoss
 
 __all__ = ["ReverseKL"]
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
-class ReverseKL(Loss):
+class ReverseKL(TargetLoss):
     r"""The reverse Kullback-Leibler divergence to a density known up to a constant.
 
     .. math::
@@ -31,6 +28,9 @@ class ReverseKL(Loss):
         register it with ``@keras.saving.register_keras_serializable()``.
     samples : int
         Draws in a step, for each context where there is one.
+    gradient : str
+        ``"total"``, or ``"path"``, which leaves out a part that is zero on average: it scores each
+        draw once more, and its noise vanishes as the model comes near the target.
     name : str
         Name of the loss.
 
@@ -39,11 +39,14 @@ class ReverseKL(Loss):
     TypeError
         If `target_log_prob_fn` is not callable.
     ValueError
-        If `samples` is not positive; in training, if the target returns another shape.
+        If `samples` is not positive, or there is no such gradient; in training, if the target
+        returns another shape.
 
     References
     ----------
-    Rezende and Mohamed (2015), "Variational Inference with Normalizing Flows", arXiv:1505.05770.
+    Rezende and Mohamed (2015), "Variational Inference with Normalizing Flows", arXiv:1505.05770;
+    for ``"path"``, Roeder, Wu and Duvenaud (2017), "Sticking the Landing", arXiv:1703.09194, and
+    Vaitl et al. (2022), arXiv:2207.08219.
 
     Examples
     --------
@@ -58,46 +61,15 @@ class ReverseKL(Loss):
     [2.0, -1.0]
     """
 
-    needs_data = False
+    def __init__(
+        self,
+        target_log_prob_fn,
+        samples: int = 128,
+        gradient: str = "total",
+        name: str = "reverse_kl",
+    ):
+        super().__init__(target_log_prob_fn, samples, gradient, name)
 
-    def __init__(self, target_log_prob_fn: Callable, samples: int = 128, name: str = "reverse_kl"):
-        super().__init__(name)
-        if not callable(target_log_prob_fn):
-            raise TypeError(
-                "target_log_prob_fn must be a callable f(z) that returns log densities; got "
-                f"{target_log_prob_fn!r}."
-            )
-        if not isinstance(samples, int) or samples < 1:
-            raise ValueError(f"samples must be a positive int; got {samples!r}.")
-        self.target_log_prob_fn = target_log_prob_fn
-        self.samples = samples
-
-    def rows(self, model, x, context, seed):
-        """Return ``log q - log p`` of each draw, or its mean for each context."""
-        z, log_q = model.rsample_and_log_prob([self.samples], seed, context)
-        given = () if context is None else (context,)
-        log_p = tf.cast(self.target_log_prob_fn(z, *given), log_q.dtype)
-        if not log_p.shape.is_compatible_with(log_q.shape) or log_p.shape.rank != log_q.shape.rank:
-            raise ValueError(
-                "target_log_prob_fn must return one log density for each draw, shape "
-                f"{tuple(log_q.shape)}, of draws of shape {tuple(z.shape)}; it returned "
-                f"{tuple(log_p.shape)}."
-            )
-        difference = log_q - log_p
-        return difference if context is None else tf.reduce_mean(difference, 0)
-
-    def get_config(self) -> dict:
-        """Return the constructor's arguments, the target by its registered name."""
-        return {
-            **super().get_config(),
-            "target_log_prob_fn": keras.saving.serialize_keras_object(self.target_log_prob_fn),
-            "samples": self.samples,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict) -> "ReverseKL":
-        """Build the loss from `get_config`'s answer."""
-        target = config["target_log_prob_fn"]
-        if not callable(target):
-            target = keras.saving.deserialize_keras_object(target)
-        return cls(**{**config, "target_log_prob_fn": target})
+    def of(self, z, log_q, log_p):
+        """Return ``log q - log p`` of each draw."""
+        return log_q - log_p

@@ -1,0 +1,174 @@
+"""What losses share that fit a model to a density known up to a constant, by draws of the model."""
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from tfflows.losses.base import Loss
+
+__all__ = ["TargetLoss"]
+
+
+class TargetLoss(Loss):
+    r"""A loss of draws :math:`z \sim q` of the model, of :math:`\log q(z)` and :math:`\log p(z)`.
+
+    A subclass implements `of`, and training minimizes the mean of what it returns. Draws depend on
+    the weights, so that gradients flow through them. The density of a draw depends on the weights
+    in two ways, by the draw and by itself:
+
+    .. math:: \frac{d}{d\theta} \log q_\theta(z_\theta) =
+        \frac{\partial \log q}{\partial z} \frac{dz}{d\theta}
+        + \frac{\partial \log q}{\partial \theta}
+
+    The second part is zero on average, and noise. ``gradient="total"`` has both, ``"path"`` the
+    first alone, at the cost of scoring each draw once more; its noise vanishes as the model comes
+    near the target.
+
+    Parameters
+    ----------
+    target_log_prob_fn : callable
+        ``f(z)`` maps draws ``[samples, *event_shape]`` to log densities ``[samples]``; for a model
+        with contexts ``f(z, context)``, ``[samples, rows, *event_shape]`` and
+        ``[rows, *context_shape]`` to ``[samples, rows]``. To save a model compiled with it,
+        register it with ``@keras.saving.register_keras_serializable()``.
+    samples : int
+        Draws in a step, for each context where there is one.
+    gradient : str
+        One of `gradients`.
+    name : str, optional
+        Name of the loss.
+
+    Raises
+    ------
+    TypeError
+        If `target_log_prob_fn` is not callable.
+    ValueError
+        If `samples` is not positive, or there is no such gradient; in training, if the target
+        returns another shape.
+
+    References
+    ----------
+    Roeder, Wu and Duvenaud (2017), "Sticking the Landing: Simple, Lower-Variance Gradient
+    Estimators for Variational Inference", arXiv:1703.09194; Vaitl et al. (2022), "Gradients should
+    stay on Path: Better Estimators of the Reverse- and Forward KL Divergence for Normalizing
+    Flows", arXiv:2207.08219.
+    """
+
+    needs_data = False
+    #: The gradients that there are.
+    gradients: tuple = ("total", "path")
+
+    def __init__(
+        self,
+        target_log_prob_fn: Callable,
+        samples: int = 128,
+        gradient: str = "total",
+        name: str | None = None,
+    ):
+        super().__init__(name)
+        if not callable(target_log_prob_fn):
+            raise TypeError(
+                "target_log_prob_fn must be a callable f(z) that returns log densities; got "
+                f"{target_log_prob_fn!r}."
+            )
+        if not isinstance(samples, int) or samples < 1:
+            raise ValueError(f"samples must be a positive int; got {samples!r}.")
+        if gradient not in self.gradients:
+            raise ValueError(
+                f"gradient must be one of {', '.join(map(repr, self.gradients))}; got {gradient!r}."
+            )
+        self.target_log_prob_fn = target_log_prob_fn
+        self.samples = samples
+        self.gradient = gradient
+
+    def of(self, z, log_q, log_p) -> tf.Tensor:
+        """Return the loss of each draw.
+
+        Parameters
+        ----------
+        z : tf.Tensor
+            Draws ``[samples, *event_shape]``, or ``[samples, rows, *event_shape]``.
+        log_q, log_p : tf.Tensor
+            Log densities of the model and of the target, ``[samples]`` or ``[samples, rows]``.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} does not implement `of(z, log_q, log_p)`."
+        )
+
+    def rows(self, model, x, context, seed):
+        """Return the loss of each draw, or its mean for each context."""
+        z, log_q = model.rsample_and_log_prob([self.samples], seed, context)
+        log_p = self.target(z, log_q, context)
+        if self.gradient != "total":
+            log_q = self.by_path(model, z, context)
+        values = self.of(z, log_q, log_p)
+        return values if context is None else tf.reduce_mean(values, 0)
+
+    @staticmethod
+    def by_path(model, z, context) -> tf.Tensor:
+        """Return the log density that the model gives draws, as a function of these alone."""
+        return by_path(model.distribution(context).log_prob, z)
+
+    def target(self, z, log_q, context) -> tf.Tensor:
+        """Return the log density that the target gives each draw, checked for its shape."""
+        given = () if context is None else (context,)
+        log_p = tf.cast(self.target_log_prob_fn(z, *given), log_q.dtype)
+        if not log_p.shape.is_compatible_with(log_q.shape) or log_p.shape.rank != log_q.shape.rank:
+            raise ValueError(
+                "target_log_prob_fn must return one log density for each draw, shape "
+                f"{tuple(log_q.shape)}, of draws of shape {tuple(z.shape)}; it returned "
+                f"{tuple(log_p.shape)}."
+            )
+        return log_p
+
+    def get_config(self) -> dict:
+        """Return the constructor's arguments, functions by their registered names."""
+        return {
+            **super().get_config(),
+            "target_log_prob_fn": keras.saving.serialize_keras_object(self.target_log_prob_fn),
+            "samples": self.samples,
+            "gradient": self.gradient,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict) -> "TargetLoss":
+        """Build the loss from `get_config`'s answer."""
+        made = {
+            key: keras.saving.deserialize_keras_object(value) if isinstance(value, dict) else value
+            for key, value in config.items()
+        }
+        target = made["target_log_prob_fn"]
+        if not callable(target):
+            made["target_log_prob_fn"] = keras.saving.deserialize_keras_object(target)
+        return cls(**made)
+
+
+def by_path(log_prob: Callable, z) -> tf.Tensor:
+    """Return log densities of draws as functions of the draws alone.
+
+    Parameters
+    ----------
+    log_prob : callable
+        The log density of the model, which depends on weights.
+    z : tf.Tensor
+        Draws.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> w = tf.Variable(2.0)
+    >>> with tf.GradientTape() as tape:
+    ...     found = by_path(lambda z: w * z, 3.0 * w)
+    >>> print(found.numpy(), tape.gradient(found, w).numpy())  # w of the draw, and not the other
+    12.0 6.0
+    """
+    fixed = tf.stop_gradient(z)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(fixed)
+        log_q = log_prob(fixed)
+    slope = tf.stop_gradient(tape.gradient(log_q, fixed))
+    moved = tf.reduce_sum(
+        tf.reshape(slope * (z - fixed), tf.concat([tf.shape(log_q), [-1]], 0)), -1
+    )
+    return tf.stop_gradient(log_q) + moved
