@@ -73,6 +73,13 @@ def test_a_chapter_asserts_its_headline_numbers(chapter):
     assert sum("assert" in cell for cell in code) >= 3
 
 
+def test_the_references_are_whole():
+    entries = (FOLDER / "references.bib").read_text("utf-8").split("\n@")
+    assert len(entries) > 30
+    for entry in entries:
+        assert entry.count("{") == entry.count("}"), entry
+
+
 def test_the_chapters_are_found():
     assert [chapter.stem for chapter in FIRST_STEPS] == [
         "lazy_gaussian",
