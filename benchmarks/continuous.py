@@ -29,10 +29,10 @@ BATCH, RATE = 256, 5e-3
 #: Contestant, library, steps.
 FITS = {
     "CNF, flow matching": ("tfflows", 18_000),
-    "CNF, flow matching with transport": ("tfflows", 18_000),
-    "CNF, likelihood": ("tfflows", 1_000),
+    "CNF, flow matching with transport": ("tfflows", 9_000),
+    "CNF, likelihood": ("tfflows", 500),
     "ResidualFlow": ("tfflows", 1_000),
-    "zuko: CNF, likelihood": ("zuko", 1_000),
+    "zuko: CNF, likelihood": ("zuko", 500),
     "FlowJAX: block neural autoregressive": ("flowjax", 1_000),
 }
 WIDTHS = (64, 64, 64)
