@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from tfflows.privates import custom_gradient
+
 __all__ = ["inverse_and_log_det_of"]
 
 
@@ -40,7 +42,7 @@ def inverse_and_log_det_of(matrix) -> tuple:
     return inverse, _log_det(matrix, inverse, log_det)
 
 
-@tf.custom_gradient
+@custom_gradient
 def _inverse(matrix):
     inverse, log_det = _by_halves(matrix)
 
@@ -52,7 +54,7 @@ def _inverse(matrix):
     return (inverse, log_det), gradient
 
 
-@tf.custom_gradient
+@custom_gradient
 def _log_det(matrix, inverse, log_det):
     def gradient(upstream):
         by_matrix = upstream[..., tf.newaxis, tf.newaxis] * tf.linalg.matrix_transpose(inverse)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfflows.bijectors.forward_mode import refuse_forward_mode
+from tfflows.privates import custom_gradient
 
 __all__ = ["Trajectory", "integrate", "trajectory"]
 
@@ -223,7 +224,7 @@ def integrate(
         weights = tf.constant([_STEP[index] for index in _USED], x.dtype)
         return end, length * tf.linalg.matvec(values, weights, transpose_a=True)
 
-    @tf.custom_gradient
+    @custom_gradient
     def followed(x, *parameters):
         nothing = tf.zeros_like(x[:, 0])
 

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from tfflows.privates import custom_gradient
+
 __all__ = ["ACTIVATIONS", "Contraction", "contracted", "log_spectral_bound"]
 
 _SQUARINGS = 7
@@ -71,7 +73,7 @@ def log_spectral_bound(kernel) -> tf.Tensor:
     return _with_gradient(kernel, largest, power, trace, value)
 
 
-@tf.custom_gradient
+@custom_gradient
 def _with_gradient(kernel, largest, power, trace, value):
     """Return the value, as a function of the kernel alone."""
 

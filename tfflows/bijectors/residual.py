@@ -13,6 +13,7 @@ from tfflows.bijectors.forward_mode import refuse_forward_mode
 from tfflows.bijectors.lipschitz import Contraction
 from tfflows.bijectors.parameters import as_parameters, batch_of
 from tfflows.bijectors.roulette import estimated_log_det
+from tfflows.privates import custom_gradient
 
 __all__ = ["Residual"]
 
@@ -181,7 +182,7 @@ class Residual(Bijector):
         slopes = [tf.stop_gradient(slope) for slope in slopes]
         network = self._network.frozen()
 
-        @tf.custom_gradient
+        @custom_gradient
         def solved(rest):
             def gradient(upstream):
                 refuse_forward_mode("a fixed point, latent to data of a residual map,")
