@@ -60,7 +60,7 @@ def solve_shifted(
     newton = target.shape[-1] <= NEWTON_UP_TO
     eye = tf.eye(target.shape[-1], dtype=target.dtype)
 
-    def step(x, error, running):
+    def step(x):
         change, slopes = network.linearize(x)
         rest = x + change - target
         length = _length(rest)
@@ -70,21 +70,9 @@ def solve_shifted(
             tried = x - tf.linalg.matvec(inverse, rest)
             better = _length(tried + network(tried) - target) <= most * length
             following = tf.where(better[..., tf.newaxis], tried, following)
-        running &= (length > enough) & (length < error)
-        return (
-            tf.ensure_shape(tf.where(running[..., tf.newaxis], following, x), target.shape),
-            tf.ensure_shape(tf.where(running, length, error), target.shape[:-1]),
-            tf.ensure_shape(running, target.shape[:-1]),
-        )
+        return following, length
 
-    start = _length(target)
-    x, _, _ = tf.while_loop(
-        lambda *state: tf.reduce_any(state[-1]),
-        step,
-        (target, start + float("inf"), tf.math.is_finite(start)),
-        maximum_iterations=maximum_iterations,
-    )
-    return tf.stop_gradient(x)
+    return tf.stop_gradient(_iterated(step, target, enough, maximum_iterations))
 
 
 def solve_adjoint(
@@ -115,24 +103,36 @@ def solve_adjoint(
     eps = float(np.finfo(u.dtype.as_numpy_dtype).eps)
     enough = (eps if tolerance is None else tolerance) * _length(u)
 
-    def step(w, error, running):
+    def step(w):
         rest = w + network.pull(slopes, w) - u
-        length = _length(rest)
+        return w - rest, _length(rest)
+
+    return _iterated(step, u, enough, maximum_iterations)
+
+
+def _iterated(step, start, enough, maximum_iterations: int):
+    """Take steps from a start until the error of each row is small, or shrinks no longer.
+
+    ``step(x)`` returns where a row goes next, and the length of its error before.
+    """
+
+    def advance(x, error, running):
+        following, length = step(x)
         running &= (length > enough) & (length < error)
         return (
-            tf.ensure_shape(tf.where(running[..., tf.newaxis], w - rest, w), u.shape),
-            tf.ensure_shape(tf.where(running, length, error), u.shape[:-1]),
-            tf.ensure_shape(running, u.shape[:-1]),
+            tf.ensure_shape(tf.where(running[..., tf.newaxis], following, x), start.shape),
+            tf.ensure_shape(tf.where(running, length, error), start.shape[:-1]),
+            tf.ensure_shape(running, start.shape[:-1]),
         )
 
-    start = _length(u)
-    w, _, _ = tf.while_loop(
+    length = _length(start)
+    x, _, _ = tf.while_loop(
         lambda *state: tf.reduce_any(state[-1]),
-        step,
-        (u, start + float("inf"), tf.math.is_finite(start)),
+        advance,
+        (start, length + float("inf"), tf.math.is_finite(length)),
         maximum_iterations=maximum_iterations,
     )
-    return w
+    return x
 
 
 def _length(x):
