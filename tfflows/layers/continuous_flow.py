@@ -155,22 +155,15 @@ class ContinuousFlow(BijectorLayer):
         )
 
     @property
-    def exact(self) -> bool:
-        """Whether the log-determinant is computed, and not estimated."""
-        return self.trace == "exact" or (self.trace == "auto" and self._is_small())
+    def estimates(self) -> bool:
+        """Whether the log-determinant is estimated, which the number of coordinates may decide."""
+        many = self.built and self._size > _FEW
+        return self.trace == "hutchinson" or (self.trace == "auto" and many)
 
     @property
     def bijective(self) -> bool:
-        """Whether the layer has a bijector that knows its log-determinant."""
-        return self.exact
-
-    @property
-    def estimates(self) -> bool:
-        """Whether the log-determinant is estimated, without bias."""
-        return not self.exact
-
-    def _is_small(self) -> bool:
-        return not self.built or self._size <= _FEW
+        """Whether TFP may make distributions of it, which need log-determinants without draws."""
+        return not self.estimates
 
     def velocity(self, t, x, context=None) -> tf.Tensor:
         """Return the velocities that the weights describe now.
@@ -240,7 +233,7 @@ class ContinuousFlow(BijectorLayer):
 
     def _draw_probes(self, x, seed):
         """Return signs ``[probes, ..., D]``, or None for an exact trace."""
-        if self.exact:
+        if not self.estimates:
             return None
         shape = tf.concat([tf.shape(x)[: x.shape.rank - len(self.event_shape)], [self._size]], 0)
         signs = [

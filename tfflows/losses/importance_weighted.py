@@ -89,18 +89,12 @@ class ImportanceWeighted(TargetLoss):
 
     def rows(self, model, x, context, seed):
         """Return each of the bounds, or that of each context, with a minus."""
-        if context is not None:
-            values = self._values(model, context, seed, self.samples)
-            return self._bound(values)
-        values = self._values(model, None, seed, self.samples * self.bounds)
-        return self._bound(tf.reshape(values, [self.samples, self.bounds]))
-
-    def _values(self, model, context, seed, count):
-        z, log_q = model.rsample_and_log_prob([count], seed, context)
-        log_p = self.target(z, log_q, context)
-        if self.gradient != "total":
-            log_q = self.by_path(model, z, context)
-        return log_p - log_q
+        bounds = self.bounds if context is None else 1
+        _, log_q, log_p = self.draw(model, context, seed, self.samples * bounds)
+        log_weights = log_p - log_q
+        if context is None:
+            log_weights = tf.reshape(log_weights, [self.samples, bounds])
+        return self._bound(log_weights)
 
     def _bound(self, log_weights):
         """Return minus the bound of weights ``[K, ...]``."""

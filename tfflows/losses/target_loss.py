@@ -98,17 +98,16 @@ class TargetLoss(Loss):
 
     def rows(self, model, x, context, seed):
         """Return the loss of each draw, or its mean for each context."""
-        z, log_q = model.rsample_and_log_prob([self.samples], seed, context)
-        log_p = self.target(z, log_q, context)
-        if self.gradient != "total":
-            log_q = self.by_path(model, z, context)
-        values = self.of(z, log_q, log_p)
+        values = self.of(*self.draw(model, context, seed, self.samples))
         return values if context is None else tf.reduce_mean(values, 0)
 
-    @staticmethod
-    def by_path(model, z, context) -> tf.Tensor:
-        """Return the log density that the model gives draws, as a function of these alone."""
-        return by_path(model.distribution(context).log_prob, z)
+    def draw(self, model, context, seed, samples: int) -> tuple:
+        """Return draws and both log densities, that of the model with the gradient asked for."""
+        z, log_q = model.rsample_and_log_prob([samples], seed, context)
+        log_p = self.target(z, log_q, context)
+        if self.gradient != "total":
+            log_q = by_path(model.distribution(context).log_prob, z)
+        return z, log_q, log_p
 
     def target(self, z, log_q, context) -> tf.Tensor:
         """Return the log density that the target gives each draw, checked for its shape."""
@@ -138,9 +137,6 @@ class TargetLoss(Loss):
             key: keras.saving.deserialize_keras_object(value) if isinstance(value, dict) else value
             for key, value in config.items()
         }
-        target = made["target_log_prob_fn"]
-        if not callable(target):
-            made["target_log_prob_fn"] = keras.saving.deserialize_keras_object(target)
         return cls(**made)
 
 
