@@ -122,7 +122,12 @@ def test_unequal_degrees(degrees):
 @pytest.mark.parametrize("dtype", ["float32", "float64", "mixed_bfloat16"])
 @pytest.mark.parametrize("family", ["Affine", "RationalQuadraticSpline"])
 def test_every_type(family, dtype):
-    layer = make(getattr(univariates, family)(), (6,), (2,), dtype=dtype)
+    """With small weights in bfloat16, whose rounding else moves points into other bins of a spline.
+
+    How its products are added up depends on the processor.
+    """
+    scale = 0.05 if dtype == "mixed_bfloat16" else 0.3
+    layer = make(getattr(univariates, family)(), (6,), (2,), dtype=dtype, scale=scale)
     z = normal(layer, 5, 6)
     found = everything(layer, z, normal(layer, 5, 2, seed=2))
     assert found[0].dtype == found[1].dtype == layer.variable_dtype
