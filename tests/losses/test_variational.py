@@ -184,3 +184,116 @@ def test_a_function_that_takes_a_mean():
     loss = losses.Variational(lambda z, log_q, log_p: tf.reduce_mean(log_q - log_p), to_normal)
     with pytest.raises(ValueError, match="Drop the mean"):
         loss.rows(shifted(0.0), None, None, tf.constant([0, 1]))
+
+
+@pytest.mark.parametrize("jit_compile", ["auto", True], ids=["graph", "XLA"])
+@pytest.mark.parametrize("steps_per_execution", ["auto", 1])
+def test_what_fit_is_given_beside_comes_to_the_step(steps_per_execution, jit_compile):
+    def tempered(samples, log_q, log_p, extra=None):
+        return 0.0 * tf.reduce_sum(samples, -1) + (-1.0 if extra is None else extra) + 0.0 * log_q
+
+    flow = shifted(0.0)
+    flow.compile(
+        loss=losses.Variational(tempered, to_normal, 4),
+        steps_per_execution=steps_per_execution,
+        jit_compile=jit_compile,
+    )
+    each = np.arange(6.0, dtype="f4")
+    history = flow.fit(epochs=2, steps_per_epoch=3, extra=each, verbose=0)
+    np.testing.assert_array_equal(history.step_loss, each)
+    np.testing.assert_allclose(history.history["loss"], [1.0, 4.0])
+    history = flow.fit(epochs=2, steps_per_epoch=3, extra=each[:3], verbose=0)
+    np.testing.assert_array_equal(history.step_loss, [0.0, 1.0, 2.0, 0.0, 1.0, 2.0])
+    assert flow.evaluate(verbose=0) == -1.0
+
+
+@pytest.mark.parametrize("steps_per_execution", ["auto", 1])
+def test_what_fit_is_given_beside_belongs_to_rows(steps_per_execution):
+    def marked(samples, log_q, log_p, extra):
+        return 0.0 * tf.reduce_sum(samples, -1) + 0.0 * log_q + extra
+
+    flow = shifted(0.0, context_shape=1)
+    flow.compile(
+        loss=losses.Variational(marked, to_normal, 4), steps_per_execution=steps_per_execution
+    )
+    each = np.arange(10.0, dtype="f4")
+    history = flow.fit(
+        context=each[:, np.newaxis], extra=each, batch_size=4, shuffle=False, verbose=0
+    )
+    np.testing.assert_allclose(history.step_loss, [1.5, 5.5, 8.5])
+
+
+class Marked(losses.Loss):
+    """The mean of what is given beside."""
+
+    takes_extra = True
+
+    def rows(self, model, x, context, seed, extra=None):
+        return 0.0 * model(x) + (-1.0 if extra is None else tf.cast(extra, x.dtype))
+
+
+@pytest.mark.parametrize("steps_per_execution", ["auto", 1])
+def test_a_loss_of_data_may_take_something_beside(steps_per_execution):
+    flow, x = shifted(0.0), np.random.default_rng(0).normal(size=(10, 2)).astype("f4")
+    flow.compile(loss=Marked(), steps_per_execution=steps_per_execution)
+    history = flow.fit(
+        x, extra=np.arange(10), batch_size=4, shuffle=False, verbose=0, validation_split=0.2
+    )
+    assert history.history["val_loss"] == [-1.0] and len(history.step_loss) == 2
+    assert abs(history.history["loss"][0] - history.step_loss.mean()) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("loss", "extra", "message"),
+    [
+        (losses.ReverseKL(to_normal), np.zeros(3), "'reverse_kl' takes no extra="),
+        (
+            losses.Variational(reverse, to_normal),
+            np.zeros(4),
+            "3 for an epoch or 6 for 2 epochs; got 4",
+        ),
+    ],
+)
+def test_nothing_beside_is_ignored(loss, extra, message):
+    flow = shifted(0.0)
+    flow.compile(loss=loss)
+    with pytest.raises(ValueError, match=message):
+        flow.fit(epochs=2, steps_per_epoch=3, extra=extra, verbose=0)
+
+
+def test_a_reservoir_is_drawn_from_by_its_weights():
+    """Points of another density, weighted, stand for those of the target."""
+    rng = np.random.default_rng(0)
+    points = rng.normal(1.0, 2.0, size=(20_000, 2)).astype("f4")
+    log_r = -np.sum((points - 1.0) ** 2, -1) / 8.0
+    loss = losses.ForwardKL(to_normal, 256, reservoir=points, reservoir_log_prob=log_r)
+    flow = tfflows.Flow([layers.Shift(), layers.Scale(3.0)], 2)
+    flow.compile(keras.optimizers.Adam(0.05), loss)
+    flow.fit(epochs=1, steps_per_epoch=400, verbose=0, seed=0)
+    drawn = flow.sample(4000, seed=0).numpy()
+    np.testing.assert_allclose(drawn.mean(0), 0.0, atol=0.1)
+    np.testing.assert_allclose(drawn.std(0), 1.0, atol=0.1)
+    again = losses.ForwardKL.from_config(loss.get_config())
+    np.testing.assert_array_equal(again.reservoir, points)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"reservoir_log_prob": np.zeros(3)}, "give both"),
+        ({"reservoir": np.zeros((3, 2), "f4"), "reservoir_log_prob": np.zeros(4)}, "got shape"),
+        ({"reservoir": np.zeros((0, 2), "f4")}, "no finite weight"),
+        ({"reservoir": np.zeros((3, 2)), "annealing": losses.Annealing(0.5)}, "weighed once"),
+    ],
+)
+def test_a_reservoir_that_does_not_fit(given, message):
+    with pytest.raises(ValueError, match=message):
+        losses.ForwardKL(to_normal, **given)
+
+
+def test_a_subclass_that_training_would_not_ask_is_refused():
+    with pytest.raises(TypeError, match="overrides `rows`"):
+
+        class Odd(losses.TargetLoss):
+            def rows(self, model, x, context, seed, extra=None):
+                return 0.0

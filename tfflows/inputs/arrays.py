@@ -7,7 +7,7 @@ from tfflows.inputs.columns import Columns
 from tfflows.inputs.dependence import describe, find_dependences
 from tfflows.inputs.surfaces import describe_surface, find_surface
 
-__all__ = ["check_steps", "check_table", "chunks", "context_of", "split_rows"]
+__all__ = ["check_extra", "check_steps", "check_table", "chunks", "context_of", "split_rows"]
 
 
 def check_table(model, x, context, sample_weight, what: str = "x", whole: bool = False):
@@ -115,6 +115,32 @@ def check_steps(model, context, sample_weight, steps_per_epoch) -> tuple:
         context = context[np.newaxis]
     _learn_context(model, names, context)
     return None, context, None
+
+
+def check_extra(model, extra, table: tuple, steps_per_epoch, epochs: int) -> np.ndarray:
+    """Return what a loss is to know beside, with one entry for each row, or for each step.
+
+    Raises
+    ------
+    ValueError
+        If the loss takes none, or there are not as many entries as rows or steps.
+    """
+    if not model.loss.takes_extra:
+        raise ValueError(
+            f"the loss {model.loss.name!r} takes no extra=. One that does is "
+            "tfflows.losses.Variational, whose function gets the part of each step."
+        )
+    extra = np.asarray(extra)
+    entries = extra.shape[0] if extra.ndim else 0
+    rows = next((len(a) for a in table if a is not None), None)
+    if rows is not None and entries != rows:
+        raise ValueError(f"extra must have one entry for each of {rows} rows; got {entries}.")
+    if rows is None and entries not in (steps_per_epoch, steps_per_epoch * epochs):
+        raise ValueError(
+            f"without rows extra must have one entry for each step, {steps_per_epoch} for an epoch "
+            f"or {steps_per_epoch * epochs} for {epochs} epochs; got {entries}."
+        )
+    return extra
 
 
 def _learn_context(model, names, context) -> None:

@@ -1,5 +1,6 @@
 """Losses: what is minimized. A loss knows the model, and gives each row its share."""
 
+from tfflows.losses.annealing import AdaptiveAnnealing, Annealing
 from tfflows.losses.base import DensityLoss, Loss
 from tfflows.losses.flow_matching import FlowMatching
 from tfflows.losses.forward_kl import ForwardKL
@@ -7,9 +8,12 @@ from tfflows.losses.importance_weighted import ImportanceWeighted
 from tfflows.losses.negative_log_likelihood import NegativeLogLikelihood
 from tfflows.losses.reduction import weighted_mean, weighted_sum
 from tfflows.losses.reverse_kl import ReverseKL
+from tfflows.losses.target_loss import TargetLoss
 from tfflows.losses.variational import Variational
 
 __all__ = [
+    "AdaptiveAnnealing",
+    "Annealing",
     "DensityLoss",
     "FlowMatching",
     "ForwardKL",
@@ -17,6 +21,7 @@ __all__ = [
     "Loss",
     "NegativeLogLikelihood",
     "ReverseKL",
+    "TargetLoss",
     "Variational",
     "weighted_mean",
     "weighted_sum",

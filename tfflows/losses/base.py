@@ -49,6 +49,10 @@ class Loss:
 
     #: Whether `rows` needs events; without, `fit` may run on steps alone.
     needs_data = True
+    #: Whether `rows_and_log_weights` has log weights of draws, for metrics of them.
+    draws = False
+    #: Whether `rows` takes a keyword `extra`, the part of a step of what `fit` was given as extra.
+    takes_extra = False
 
     def __init__(self, name: str | None = None):
         self.name = name or type(self).__name__
@@ -76,6 +80,11 @@ class Loss:
         raise NotImplementedError(
             f"{type(self).__name__} does not implement `rows(model, x, context, seed)`."
         )
+
+    def rows_and_log_weights(self, model, x, context, seed, extra=None) -> tuple:
+        """Return what `rows` does, and ``log p - log q`` of draws, or None where there are none."""
+        given = {} if extra is None else {"extra": extra}
+        return self.rows(model, x, context, seed, **given), None
 
     def get_config(self) -> dict:
         """Return the constructor's arguments."""

@@ -36,6 +36,8 @@ class ImportanceWeighted(TargetLoss):
         ``"total"``; ``"path"``, without the part of the gradient by the density's own weights,
         which is biased here; or, with ``alpha=0``, ``"doubly"``, the doubly reparameterized one:
         unbiased, and with a signal that does not drown in noise as K grows.
+    annealing : Annealing or AdaptiveAnnealing, optional
+        Makes the target of a step, an easier one at first.
     name : str
         Name of the loss.
 
@@ -75,9 +77,10 @@ class ImportanceWeighted(TargetLoss):
         bounds: int = 8,
         alpha: float = 0.0,
         gradient: str = "total",
+        annealing=None,
         name: str = "importance_weighted",
     ):
-        super().__init__(target_log_prob_fn, samples, gradient, name)
+        super().__init__(target_log_prob_fn, samples, gradient, annealing, name)
         if not isinstance(bounds, int) or bounds < 1:
             raise ValueError(f"bounds must be a positive int; got {bounds!r}.")
         if not alpha < 1.0:
@@ -87,13 +90,15 @@ class ImportanceWeighted(TargetLoss):
         self.bounds = bounds
         self.alpha = float(alpha)
 
-    def rows(self, model, x, context, seed):
+    def draws_of(self, context):
+        """Return how many draws a step takes, for each context where there is one."""
+        return self.samples * (self.bounds if context is None else 1)
+
+    def of_step(self, z, log_q, log_p, extra=None):
         """Return each of the bounds, or that of each context, with a minus."""
-        bounds = self.bounds if context is None else 1
-        _, log_q, log_p = self.draw(model, context, seed, self.samples * bounds)
         log_weights = log_p - log_q
-        if context is None:
-            log_weights = tf.reshape(log_weights, [self.samples, bounds])
+        if log_weights.shape.rank == 1:
+            log_weights = tf.reshape(log_weights, [self.samples, self.bounds])
         return self._bound(log_weights)
 
     def _bound(self, log_weights):

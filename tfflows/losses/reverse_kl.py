@@ -23,14 +23,17 @@ class ReverseKL(TargetLoss):
     ----------
     target_log_prob_fn : callable
         ``f(z)`` maps draws ``[samples, *event_shape]`` to log densities ``[samples]``; for a model
-        with contexts ``f(z, context)``, ``[samples, rows, *event_shape]`` and
-        ``[rows, *context_shape]`` to ``[samples, rows]``. To save a model compiled with it,
-        register it with ``@keras.saving.register_keras_serializable()``.
+        with contexts ``f(z, context)``, which is called with ``context=``, maps
+        ``[samples, rows, *event_shape]`` and ``[rows, *context_shape]`` to ``[samples, rows]``. To
+        save a model compiled with it, register it with
+        ``@keras.saving.register_keras_serializable()``.
     samples : int
         Draws in a step, for each context where there is one.
     gradient : str
         ``"total"``, or ``"path"``, which leaves out a part that is zero on average: it scores each
         draw once more, and its noise vanishes as the model comes near the target.
+    annealing : Annealing or AdaptiveAnnealing, optional
+        Makes the target of a step, an easier one at first.
     name : str
         Name of the loss.
 
@@ -66,9 +69,10 @@ class ReverseKL(TargetLoss):
         target_log_prob_fn,
         samples: int = 128,
         gradient: str = "total",
+        annealing=None,
         name: str = "reverse_kl",
     ):
-        super().__init__(target_log_prob_fn, samples, gradient, name)
+        super().__init__(target_log_prob_fn, samples, gradient, annealing, name)
 
     def of(self, z, log_q, log_p):
         """Return ``log q - log p`` of each draw."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import keras
+import tensorflow as tf
 
 from tfflows.losses.target_loss import TargetLoss
 
@@ -23,6 +24,7 @@ class Variational(TargetLoss):
     function : callable
         ``f(samples, log_q, log_p)`` of draws ``[samples, *event_shape]`` and log densities
         ``[samples]`` (``[samples, rows, ...]`` with contexts) returns one number for each draw.
+        Where ``fit`` is given ``extra=``, it is called with ``extra=``, the part of the step.
     target_log_prob_fn : callable
         As for `ReverseKL`.
     samples : int
@@ -30,6 +32,8 @@ class Variational(TargetLoss):
     gradient : str
         ``"total"`` or ``"path"``, as for `ReverseKL`; the second is unbiased only where the
         function is linear in ``log_q``.
+    annealing : Annealing or AdaptiveAnnealing, optional
+        Makes the target of a step, an easier one at first.
     name : str, optional
         Name of the loss; by default that of the function.
 
@@ -54,25 +58,28 @@ class Variational(TargetLoss):
     array([6., 3.], dtype=float32)
     """
 
+    takes_extra = True
+
     def __init__(
         self,
         function: Callable,
         target_log_prob_fn: Callable,
         samples: int = 128,
         gradient: str = "total",
+        annealing=None,
         name: str | None = None,
     ):
         name = name or getattr(function, "__name__", None)
-        super().__init__(target_log_prob_fn, samples, gradient, name)
+        super().__init__(target_log_prob_fn, samples, gradient, annealing, name)
         if not callable(function):
             raise TypeError(
                 f"function must be a callable f(samples, log_q, log_p); got {function!r}."
             )
         self.function = function
 
-    def of(self, z, log_q, log_p):
-        """Return what the function makes of each draw."""
-        values = self.function(z, log_q, log_p)
+    def of_step(self, z, log_q, log_p, extra=None):
+        """Return what the function makes of each draw, or its mean for each context."""
+        values = self.function(z, log_q, log_p, **({} if extra is None else {"extra": extra}))
         if values.shape.rank != log_q.shape.rank or not values.shape.is_compatible_with(
             log_q.shape
         ):
@@ -80,7 +87,7 @@ class Variational(TargetLoss):
                 "the function must return one number for each draw, shape "
                 f"{tuple(log_q.shape)}; it returned shape {tuple(values.shape)}. Drop the mean."
             )
-        return values
+        return tf.reduce_mean(values, 0) if log_q.shape.rank > 1 else values
 
     def get_config(self) -> dict:
         """Return the constructor's arguments, functions by their registered names."""

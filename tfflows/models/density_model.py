@@ -264,7 +264,8 @@ class DensityModel(keras.Model):
             each row; y is the context.
         metrics, weighted_metrics : list, optional
             tfflows metrics, your own Keras metrics, or callables ``f(y, log_prob)`` that return one
-            value for each row. All are weighted by the sample weights.
+            value for each row, all weighted by the sample weights. Metrics of draws, such as
+            `tfflows.metrics.EffectiveSampleSize`, are for losses that draw.
         loss_weights
             Refused: there is one loss.
         run_eagerly : bool
@@ -283,7 +284,7 @@ class DensityModel(keras.Model):
         ValueError
             If a loss or metric compares targets with predictions, or if there are `loss_weights`.
         """
-        used, metrics = compilation.check_arguments(
+        used, metrics, of_draws = compilation.check_arguments(
             self, optimizer, loss, (metrics, weighted_metrics), steps_per_execution, loss_weights
         )
         auto_steps = steps_per_execution == "auto"
@@ -296,7 +297,9 @@ class DensityModel(keras.Model):
             **kwargs,
         )
         self.loss = used
-        self.training_state = compilation.make_state(self, auto_steps, jit_compile == "auto")
+        self.training_state = compilation.make_state(
+            self, auto_steps, jit_compile == "auto", of_draws
+        )
 
     def get_compile_config(self):
         """Return the arguments of `compile`."""
@@ -307,6 +310,10 @@ class DensityModel(keras.Model):
             config["loss"] = keras.saving.serialize_keras_object(loss)
             config["steps_per_execution"] = "auto" if state.auto_steps else self.steps_per_execution
             config["jit_compile"] = "auto" if state.auto_jit else self.jit_compile
+            if state.draw_metrics:
+                config["metrics"] = [
+                    keras.saving.serialize_keras_object(metric) for metric in state.draw_metrics
+                ]
         return config
 
     def compile_from_config(self, config):
@@ -328,6 +335,12 @@ class DensityModel(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Return the weighted mean loss over all replicas, with the losses that layers add."""
         return step.mean_loss(self, cast(DensityLoss, self.loss).of(y, y_pred), sample_weight)
+
+    @property
+    def metrics(self) -> list:
+        """All metrics, those of draws last."""
+        state = getattr(self, "training_state", None)
+        return [*super().metrics, *([] if state is None else state.draw_metrics)]
 
     def make_train_function(self, force: bool = False):
         """Compile the training step; the result stops at the first value that is not finite."""

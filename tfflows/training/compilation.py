@@ -29,8 +29,10 @@ STEPS_THAT_REPAY_XLA = 1500
 
 def check_arguments(
     model, optimizer, loss, metrics, steps_per_execution, loss_weights
-) -> tuple[Loss, list]:
-    """Return the loss and the metrics to use; `metrics` are one or several, in a tuple of these.
+) -> tuple[Loss, list, list]:
+    """Return the loss, the metrics of log densities and those of draws.
+
+    `metrics` are one or several, in a tuple of these.
 
     Raises
     ------
@@ -67,7 +69,15 @@ def check_arguments(
             )
         if isinstance(metric, BitsPerDimension) and metric.dimensions is None:
             metric.dimensions = model.event_size
-    return _check_loss(loss), [FunctionMetric(m) if _is_function(m) else m for m in metrics]
+    loss = _check_loss(loss)
+    of_draws = [metric for metric in metrics if getattr(metric, "of_draws", False)]
+    if of_draws and not loss.draws:
+        raise ValueError(
+            f"metric {of_draws[0].name!r} looks at draws of the model, and the loss {loss.name!r} "
+            "has none. Use a loss that draws, such as tfflows.losses.ReverseKL."
+        )
+    others = [metric for metric in metrics if metric not in of_draws]
+    return loss, [FunctionMetric(m) if _is_function(m) else m for m in others], of_draws
 
 
 def _is_function(metric) -> bool:
@@ -103,10 +113,10 @@ def _is_of_keras(thing) -> bool:
     return (kind.__module__ or "").startswith("keras.") and not isinstance(thing, dict)
 
 
-def make_state(model, auto_steps: bool, auto_jit: bool) -> TrainingState:
+def make_state(model, auto_steps: bool, auto_jit: bool, draw_metrics: list) -> TrainingState:
     """Return what training keeps beside a model that has just been compiled."""
     with model.distribute_strategy.scope():
-        return TrainingState(auto_steps, auto_jit, Objective(model, model.loss))
+        return TrainingState(auto_steps, auto_jit, Objective(model, model.loss), draw_metrics)
 
 
 def is_distributed(model) -> bool:

@@ -15,7 +15,7 @@ from tfflows.training.compilation import (
 )
 from tfflows.training.feeds import Feed, KerasFeed, many_steps
 from tfflows.training.sources import Passes, Rows
-from tfflows.training.step import test_step
+from tfflows.training.step import logs_of, test_step
 
 __all__ = ["Evaluation", "evaluate", "latest_logs"]
 
@@ -184,5 +184,9 @@ def latest_logs(model, logs: dict) -> dict:
     """Return the metrics as they are now, or the logs where a step returns others."""
     if logs.keys() == {"loss"}:
         return dict(logs)
-    latest = model.get_metrics_result()
-    return dict(latest if latest.keys() == logs.keys() else logs)
+    for density in (False, True):
+        # Metrics of the density are not there yet where none has been computed.
+        latest = logs_of(model, density)
+        if latest.keys() == logs.keys():
+            return dict(latest)
+    return dict(logs)

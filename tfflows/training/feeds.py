@@ -62,6 +62,10 @@ class RowFeed:
             self.rows.arrays, index, first, full, tail if count > full else None
         )
 
+    def step_losses(self) -> np.ndarray:
+        """Return the losses of the steps since the last call of this."""
+        return self.program.step_losses()
+
 
 class DatasetFeed:
     """Steps on the batches of a dataset, stacked so that one call takes many.
@@ -112,6 +116,10 @@ class DatasetFeed:
                 logs = self.program.run(batch, None, 0, 0, tail=tf.range(sizes[step]))
             step += max(alike, 1)
         return logs
+
+    def step_losses(self) -> np.ndarray:
+        """Return the losses of the steps since the last call of this."""
+        return self.program.step_losses()
 
 
 class _Piece(NamedTuple):
@@ -173,9 +181,21 @@ class KerasFeed:
         What shares batches out among replicas.
     goes_on : bool
         Whether to open the rows once for all epochs, as a call must not reach into the next one.
+    step_loss : tf.Variable, optional
+        Where the loss of the last step is found.
     """
 
-    def __init__(self, function, source: Rows | Passes, per_call: int, strategy, goes_on=False):
+    def __init__(
+        self,
+        function,
+        source: Rows | Passes,
+        per_call: int,
+        strategy,
+        goes_on: bool = False,
+        step_loss: tf.Variable | None = None,
+    ):
+        self._step_loss = step_loss if per_call == 1 else None
+        self._losses: list = []
         self.function, self.source, self.strategy = function, source, strategy
         self.steps, self.stride = source.steps, per_call
         # The rows, where one opening serves all epochs.
@@ -198,8 +218,19 @@ class KerasFeed:
         while self.steps is None or step < self.steps:
             # The last call may find fewer batches than it would take.
             end = step + self.stride if self.steps is None else min(step + self.stride, self.steps)
-            yield Call(step, end - 1, lambda: self.function(self._iterator))
+            yield Call(step, end - 1, self._run)
             step = end
+
+    def _run(self) -> dict:
+        logs = self.function(self._iterator)
+        if self._step_loss is not None:
+            self._losses.append(tf.identity(self._step_loss))
+        return logs
+
+    def step_losses(self) -> np.ndarray:
+        """Return the losses of the steps since the last call of this."""
+        losses, self._losses = self._losses, []
+        return np.array([float(loss) for loss in losses])
 
 
 Feed = DatasetFeed | KerasFeed | RowFeed

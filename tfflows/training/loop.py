@@ -7,7 +7,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfflows.inputs.arrays import check_steps, check_table, context_of, split_rows
+from tfflows.inputs.arrays import (
+    check_extra,
+    check_steps,
+    check_table,
+    context_of,
+    split_rows,
+)
 from tfflows.inputs.datasets import (
     Batches,
     first_batch,
@@ -51,6 +57,7 @@ def fit(
     validation_freq=1,
     *,
     context=None,
+    extra=None,
     seed: int | None = None,
 ) -> keras.callbacks.History:
     """Fit the density to data by minimizing the weighted mean loss.
@@ -82,6 +89,9 @@ validation_batch_size, validation_freq
         Non-negative weights ``[N]``; doubling all of them changes nothing.
     context : array, optional
         Contexts ``[N, *context_shape]``.
+    extra : array, optional
+        What a loss that takes it is to know beside, as `losses.Variational` may: one entry for each
+        row, or where there are no rows one for each step of an epoch, or of all epochs.
     seed : int, optional
         Seed of the order of the rows, of the split and of what losses and layers draw; by
         default the split uses 0 and the rest is drawn from NumPy's global state, which
@@ -91,7 +101,8 @@ validation_batch_size, validation_freq
     -------
     keras.callbacks.History
         Loss and metrics of each epoch, in nats. Under a loss that is no function of the log
-        density, metrics appear for validation data alone.
+        density, metrics of the density appear for validation data alone. ``history.step_loss``
+        holds the loss of each step; it is empty where ``steps_per_execution`` is above 1.
 
     Raises
     ------
@@ -130,8 +141,14 @@ validation_batch_size, validation_freq
                 f"sample_weight weighs rows of x, and the loss {model.loss.name!r} draws its own "
                 "events. Drop it."
             )
-        if validation_split and validation_data is None:
-            table, validation_data = split_rows(table, validation_split, seed or 0)
+    if extra is not None:
+        if batches is not None:
+            raise ValueError("extra= belongs to rows of arrays, or to steps; got a dataset beside.")
+        steps = (steps_per_epoch, epochs - initial_epoch)
+        table = (*table, check_extra(model, extra, table, *steps))
+    if validation_split and validation_data is None and batches is None:
+        table, held_out = split_rows(table, validation_split, seed or 0)
+        validation_data = held_out[:3]
 
     # Validation, before anything is made ready for training.
     prepare(model)
@@ -172,7 +189,7 @@ validation_batch_size, validation_freq
 
     # Adaptation to the training rows.
     if batches is None:
-        adapt_once(model, table)
+        adapt_once(model, table[:3])
     else:
         adapt_to_first(model, batches, resumes=resume is not None)
 
@@ -188,7 +205,7 @@ validation_batch_size, validation_freq
                 "a dataset that repeats, or tell it by tf.data.experimental.assert_cardinality."
             )
     else:
-        rows = next((len(a) for a in table if a is not None), 0)
+        rows = next((len(a) for a in table[:3] if a is not None), 0)
         order = functools.partial(row_order, rows, drawn, shuffle=shuffle)
         source = Rows(table, batch_size or 32, order, initial_epoch, steps_per_epoch)
     if (
@@ -200,7 +217,9 @@ validation_batch_size, validation_freq
     ):
         model.make_train_function()
         strategy, per_call = model.distribute_strategy, model.steps_per_execution
-        feed: Feed = KerasFeed(model.train_function, source, per_call, strategy, True)
+        feed: Feed = KerasFeed(
+            model.train_function, source, per_call, strategy, True, state.step_loss
+        )
     else:
         planned = None if source.steps is None else source.steps * (epochs - initial_epoch)
         program = training_program(model, model.train_step, planned, resume is not None)
@@ -225,6 +244,7 @@ validation_batch_size, validation_freq
     restored = restored_epoch(model)
     first, skip = at if restored is None else (restored, 0)
     logs: dict = {}
+    feed.step_losses()
     for epoch in range(first, epochs):
         model.reset_metrics()
         state.begin_epoch(epoch, model.optimizer)
@@ -265,6 +285,7 @@ validation_batch_size, validation_freq
     if epochs > 0:
         model.optimizer.finalize_variable_values(model.trainable_variables)
     callbacks.on_train_end(logs)
+    model.history.step_loss = feed.step_losses()
     return model.history
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from tfflows.interop.xla_errors import is_xla_error
@@ -99,15 +100,22 @@ class EvaluationSteps:
         return self._programs[jit_compile](arrays, index, *numbers)
 
     def _steps(self, arrays, index, first, count):
-        """Return how many steps were taken, whether all was finite, and the logs."""
+        """Return how many steps were taken, whether all was finite, their losses, and the logs."""
 
-        def body(number):
+        def body(number, losses):
             rows = number if index is None else tf.gather(index, number)
             self.step(tuple(None if a is None else tf.gather(a, rows) for a in arrays))
-            return (number + 1,)
+            return number + 1, self._noted(losses, number - first)
 
-        (end,) = tf.while_loop(lambda number: self._goes_on(number < first + count), body, (first,))
-        return end - first, self._all_finite(), self._logs(arrays)
+        def goes_on(number, losses):
+            return self._goes_on(number < first + count)
+
+        start = first, tf.zeros([4 * LONGEST], tf.float64)
+        end, losses = tf.while_loop(goes_on, body, start)
+        return end - first, self._all_finite(), losses, self._logs(arrays)
+
+    def _noted(self, losses, number):
+        return losses
 
     def _goes_on(self, wanted):
         return wanted
@@ -139,6 +147,7 @@ class TrainingSteps(EvaluationSteps):
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
         super().__init__(model, step)
+        self._losses: list = []
         self.suits_xla, self._may_fall_back = True, may_fall_back
         self._guard = model.training_state.guard
         self._state = _Variables([*model.variables, *model.optimizer.variables])
@@ -161,6 +170,15 @@ class TrainingSteps(EvaluationSteps):
         with self._guard.deferred():
             return super()._steps(arrays, index, first, count)
 
+    def _noted(self, losses, number):
+        here = tf.range(4 * LONGEST) == number
+        return tf.where(here, self.model.training_state.step_loss.read_value(), losses)
+
+    def step_losses(self) -> np.ndarray:
+        """Return the losses of all steps since the last call of this."""
+        losses, self._losses = self._losses, []
+        return np.concatenate([np.zeros(0), *(part.numpy()[:count] for part, count in losses)])
+
     def _goes_on(self, wanted):
         return wanted & tf.logical_not(self._guard.tripped)
 
@@ -181,8 +199,9 @@ class TrainingSteps(EvaluationSteps):
 
     def _advance(self, jit_compile: bool, arrays, index, first: int, count: int) -> dict:
         before = self._state.values()
-        taken, finite, logs = self._take(jit_compile, arrays, index, first, count)
+        taken, finite, losses, logs = self._take(jit_compile, arrays, index, first, count)
         if finite:
+            self._losses.append((losses, count))
             return logs
 
         def finite_after(steps):
@@ -232,7 +251,8 @@ def _any_size(arrays, index, first, count) -> tuple:
             return None
         return tf.TensorSpec([None] * axes + list(part.shape[axes:]), part.dtype)
 
-    batched = 2 if index is None else 1
+    stacked = index is None and any(a is not None for a in arrays[:3])
+    batched = 2 if stacked else 1
     return tuple(spec(a, batched) for a in arrays), spec(index, 2), first, count
 
 

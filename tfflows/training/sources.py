@@ -36,7 +36,8 @@ class Rows:
     Parameters
     ----------
     arrays : tuple of array or None
-        ``(x, context, sample_weight)``; three times None for steps without data.
+        ``(x, context, sample_weight)``, three times None for steps without data; and, if the loss
+        takes it, what it is given beside: one entry for each row, or each step.
     batch_size : int
         Rows of a batch; the last one of a pass may be smaller.
     order : callable
@@ -57,11 +58,17 @@ class Rows:
         steps: int | None = None,
     ):
         self.arrays = tuple(None if a is None else tf.convert_to_tensor(a) for a in arrays)
-        count = next((int(a.shape[0]) for a in self.arrays if a is not None), None)
+        self._beside = [a for a in self.arrays[3:] if a is not None]
+        count = next((int(a.shape[0]) for a in self.arrays[:3] if a is not None), None)
         self.count = count
         self.batch_size = min(batch_size, max(count or 1, 1))
         self.order, self.first_epoch = order, first_epoch
-        self.pass_steps = (steps or 1) if count is None else math.ceil(count / self.batch_size)
+        if count is not None:
+            self.pass_steps = math.ceil(count / self.batch_size)
+        elif self._beside:
+            self.pass_steps = int(self._beside[0].shape[0])
+        else:
+            self.pass_steps = steps or 1
         self.steps = limited(self.pass_steps if steps is None else steps, "steps_per_epoch")
         self._number: int | None = None
         self._index: tuple = ()
@@ -103,20 +110,27 @@ class Rows:
         return tf.data.Dataset.from_tensor_slices(order).batch(self.batch_size)
 
     def _without_events(self, step: int) -> tuple:
-        if self.count is None:
-            return None, None, None
         number, within = divmod(step, self.pass_steps)
+        if self.count is None:
+            return None, None, None, *(extra[within] for extra in self._beside)
         index, tail = self.index(number)
         rows = index[within] if within < len(index) else tail
-        return None, tf.gather(self.arrays[1], rows), None
+        return None, tf.gather(self.arrays[1], rows), None, *self._extra(rows)
 
     def _take(self, index) -> tuple:
-        x, context, weight = self.arrays
-        batch = tf.gather(x, index)
-        if context is None and weight is None:
+        x, context, weight = self.arrays[:3]
+        batch, extra = tf.gather(x, index), self._extra(index)
+        if context is None and weight is None and not extra:
             return (batch,)
         c = no_context(batch) if context is None else tf.gather(context, index)
-        return (batch, c) if weight is None else (batch, c, tf.gather(weight, index))
+        if weight is None and not extra:
+            return batch, c
+        # A bare None in a dataset cannot be spread over replicas.
+        weight = tf.ones_like(index, batch.dtype) if weight is None else tf.gather(weight, index)
+        return batch, c, weight, *extra
+
+    def _extra(self, index) -> tuple:
+        return tuple(tf.gather(extra, index) for extra in self._beside)
 
 
 class Passes:

@@ -24,6 +24,10 @@ class TrainingState:
         Compiled programs of many steps, by what they run on.
     objective : keras.layers.Layer or None
         The call in which a loss that is no function of the log density runs.
+    draw_metrics : list
+        Metrics of draws and their importance weights.
+    step_loss : tf.Variable
+        Loss of the last step.
     steps : int
         Steps taken since `compile`, from which the worth of XLA is judged.
     epoch, first_step : int
@@ -35,6 +39,7 @@ class TrainingState:
     __slots__ = (
         "auto_jit",
         "auto_steps",
+        "draw_metrics",
         "epoch",
         "first_step",
         "guard",
@@ -42,11 +47,15 @@ class TrainingState:
         "objective",
         "programs",
         "seed",
+        "step_loss",
         "steps",
     )
 
-    def __init__(self, auto_steps: bool = True, auto_jit: bool = True, objective=None):
+    def __init__(
+        self, auto_steps: bool = True, auto_jit: bool = True, objective=None, draw_metrics=()
+    ):
         self.auto_steps, self.auto_jit, self.objective = auto_steps, auto_jit, objective
+        self.draw_metrics = list(draw_metrics)
         self.guard = FiniteGuard()
         self.seed = tf.Variable(
             0,
@@ -54,6 +63,13 @@ class TrainingState:
             dtype=tf.int64,
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
             name="run_seed",
+        )
+        self.step_loss = tf.Variable(
+            0.0,
+            trainable=False,
+            dtype=tf.float64,
+            aggregation=tf.VariableAggregation.MEAN,
+            name="step_loss",
         )
         self.programs: dict = {}
         self.steps = self.epoch = self.first_step = 0

@@ -1,5 +1,7 @@
 """One step: score, weigh, differentiate, update; and one step of evaluation."""
 
+from typing import NamedTuple
+
 import keras
 import tensorflow as tf
 
@@ -14,6 +16,9 @@ __all__ = ["Objective", "logs_of", "mean_loss", "test_step", "train_step", "trai
 
 # Evaluation draws the same numbers whenever it is run.
 _EVALUATION_SEED = (0, 0)
+
+# Of a batch as Keras knows it: x, context, sample_weight.
+_PARTS = 3
 
 
 class Objective(keras.layers.Layer):
@@ -37,15 +42,26 @@ class Objective(keras.layers.Layer):
         self.loss = loss
         self.built = True
 
-    def call(self, seed, x=None, context=None, training=None):
-        """Return the loss of each row."""
-        return self.loss.rows(self.model, x, context, seed)
+    def call(self, seed, x=None, context=None, extra=None, training=None):
+        """Return the loss of each row, and the log weights of draws if the loss draws."""
+        return self.loss.rows_and_log_weights(self.model, x, context, seed, extra)
+
+
+class _Seen(NamedTuple):
+    """What a loss has computed on its way: log densities of rows, or log weights of draws."""
+
+    log_prob: tf.Tensor | None = None
+    log_weights: tf.Tensor | None = None
 
 
 @own_gradients()
 def train_step(model, batch) -> dict:
-    """Take one optimizer step on a batch ``(x, context, sample_weight)``, and return the logs."""
-    x, context, weight = unpack(batch)
+    """Take one optimizer step on a batch ``(x, context, sample_weight)``, and return the logs.
+
+    A fourth part, if there is one, is what the loss takes as extra.
+    """
+    *batch, extra = batch if len(batch) > _PARTS else (*batch, None)
+    x, context, weight = unpack(tuple(batch))
     state, optimizer = model.training_state, model.optimizer
     variables = model.trainable_variables
     if not variables:
@@ -55,7 +71,7 @@ def train_step(model, batch) -> dict:
         )
     with tf.GradientTape() as tape:
         seed = state.step_seed(optimizer)
-        loss, count, log_prob = _loss(model, x, context, weight, seed, training=True)
+        loss, count, seen = _loss(model, x, context, weight, seed, True, extra)
         scaled = optimizer.scale_loss(loss)
 
     def update(gradients):
@@ -64,7 +80,9 @@ def train_step(model, batch) -> dict:
 
     changed = [*variables, *optimizer.variables]
     state.guard.take(loss, tape.gradient(scaled, variables), update, variables, changed)
-    _track(model, x, log_prob, weight, loss * replicas_in_sync(), count)
+    total = loss * replicas_in_sync()
+    state.step_loss.assign(tf.cast(total, state.step_loss.dtype))
+    _track(model, x, weight, total, count, seen)
     return training_logs(model)
 
 
@@ -73,21 +91,23 @@ def test_step(model, batch) -> dict:
     """Score one batch and return the logs."""
     x, context, weight = unpack(batch)
     seed = tf.constant(_EVALUATION_SEED, tf.int32)
-    loss, count, log_prob = _loss(model, x, context, weight, seed, training=False)
-    if log_prob is None and x is not None:
-        log_prob = log_prob_by_seed(model, x, context, seed, training=False)
-    _track(model, x, log_prob, weight, loss * replicas_in_sync(), count)
-    return logs_of(model, density=log_prob is not None)
+    loss, count, seen = _loss(model, x, context, weight, seed, False)
+    if seen.log_prob is None and x is not None:
+        seen = seen._replace(log_prob=log_prob_by_seed(model, x, context, seed, training=False))
+    _track(model, x, weight, loss * replicas_in_sync(), count, seen)
+    return logs_of(model, density=seen.log_prob is not None)
 
 
-def _loss(model, x, context, weight, seed, training: bool) -> tuple:
-    """Return the loss, the weight of its rows, and their log densities if it has needed them."""
+def _loss(model, x, context, weight, seed, training: bool, extra=None) -> tuple:
+    """Return the loss, the weight of its rows, and what it has seen for metrics to look at."""
     if isinstance(model.loss, DensityLoss):
         log_prob = log_prob_by_seed(model, x, context, seed, training=training)
         loss = model.compute_loss(x, context, log_prob, weight, training=training)
-        return loss, _count(log_prob, weight), log_prob
-    rows = model.training_state.objective(seed, x=x, context=context, training=training)
-    return mean_loss(model, rows, weight), _count(rows, weight), None
+        return loss, _count(log_prob, weight), _Seen(log_prob=log_prob)
+    rows, log_weights = model.training_state.objective(
+        seed, x=x, context=context, extra=extra, training=training
+    )
+    return mean_loss(model, rows, weight), _count(rows, weight), _Seen(log_weights=log_weights)
 
 
 def _count(rows, weight):
@@ -114,7 +134,7 @@ def mean_loss(model, rows, weight) -> tf.Tensor:
     return total
 
 
-def _track(model, x, log_prob, weight, loss, count) -> None:
+def _track(model, x, weight, loss, count, seen: _Seen) -> None:
     count = tf.cast(count, loss.dtype)
     if replicas_in_sync() > 1:
         # Each replica holds its share of the loss of all, which counts by the weight of all.
@@ -122,8 +142,11 @@ def _track(model, x, log_prob, weight, loss, count) -> None:
     for metric in model.metrics:
         if metric.name == "loss":
             metric.update_state(loss, sample_weight=count)
-    if log_prob is not None:
-        model.compute_metrics(x, tf.zeros_like(log_prob), log_prob, weight)
+    if seen.log_prob is not None:
+        model.compute_metrics(x, tf.zeros_like(seen.log_prob), seen.log_prob, weight)
+    if seen.log_weights is not None:
+        for metric in model.training_state.draw_metrics:
+            metric.update_state(seen.log_weights)
 
 
 def training_logs(model) -> dict:
@@ -132,7 +155,12 @@ def training_logs(model) -> dict:
 
 
 def logs_of(model, density: bool) -> dict:
-    """Return the loss and, where a `density` has been computed, the metrics of it."""
+    """Return the loss, the metrics of draws and, where a `density` is computed, those of it."""
     if density:
         return model.get_metrics_result()
-    return {metric.name: metric.result() for metric in model.metrics if metric.name == "loss"}
+    shown = [metric for metric in model.metrics if metric.name == "loss"]
+    logs: dict = {}
+    for metric in [*shown, *model.training_state.draw_metrics]:
+        value = metric.result()
+        logs.update(value if isinstance(value, dict) else {metric.name: value})
+    return logs
