@@ -30,7 +30,7 @@ BATCH, RATE = 256, 5e-3
 FITS = {
     "CNF, flow matching": ("tfflows", 18_000),
     "CNF, flow matching with transport": ("tfflows", 9_000),
-    "CNF, likelihood": ("tfflows", 500),
+    "CNF, likelihood": ("tfflows", 2_000),
     "ResidualFlow": ("tfflows", 1_000),
     "zuko: CNF, likelihood": ("zuko", 500),
     "FlowJAX: block neural autoregressive": ("flowjax", 1_000),
