@@ -44,9 +44,9 @@ def test_training_and_doctor_are_listed(name):
 # What completion lists beside Keras's own names.
 OF_A_FLOW = """
     adapt base bijector bijector_layers check context_network context_shape context_standardize
-    distribution embed estimates event_shape event_size exact explain forward intermediate inverse
-    level log_prob needs_adapt prob rsample_and_log_prob sample sample_and_log_prob sample_frame
-    standardize_context
+    distribution embed estimates event_shape event_size exact explain forward intermediate
+    intermediate_distribution inverse level log_prob needs_adapt prob rsample_and_log_prob sample
+    sample_and_log_prob sample_frame standardize_context
 """
 OF_A_LAYER = """
     adapt adjacency bijective bijector bounded data_shape estimates exact forward inverse

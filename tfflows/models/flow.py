@@ -25,7 +25,7 @@ from tfflows.layers.row_by_row import check_row_by_row
 from tfflows.layers.standardize import standardize_of_context
 from tfflows.layers.tfp_bijector import TFPBijector
 from tfflows.layers.transform import Transform, not_outside
-from tfflows.models import description
+from tfflows.models import between_layers, description
 from tfflows.models.base_distribution import BaseDistribution
 from tfflows.models.density_model import DensityModel
 from tfflows.models.one_context import as_batch
@@ -287,14 +287,6 @@ class Flow(DensityModel):
             context = features
         return context
 
-    def _require_bijections(self) -> None:
-        if others := [repr(layer.name) for layer in self.bijector_layers if not layer.bijective]:
-            raise NotImplementedError(
-                "a tfb.Bijector, and a tfd.Distribution with one, are made of bijections, and "
-                f"{', '.join(others)} of this flow is none. Use the flow's own log_prob(x, "
-                "samples=...), sample(), forward() and inverse()."
-            )
-
     def bijector(self, context=None) -> tfb.Bijector:
         """Return the chain of bijectors, latent to data, that the weights describe now.
 
@@ -305,14 +297,8 @@ class Flow(DensityModel):
         NotImplementedError
             If a layer is no bijection.
         """
-        self._require_bijections()
-        return self._bijector(self.embed(context))
-
-    def _bijector(self, embedded) -> tfb.Bijector:
-        chain = [layer.bijector(embedded) for layer in self.bijector_layers]
-        # A chain of nothing would answer in float32 whatever it is asked about. By default the name
-        # lists all parts, and in a program each operation carries it.
-        return tfb.Chain(chain, name="chain") if chain else tfb.Identity()
+        between_layers.require_bijections(self.bijector_layers)
+        return between_layers.chain(self.bijector_layers, self.embed(context))
 
     def distribution(self, context=None) -> FlowDistribution:
         """Return the distribution that the weights describe, whatever they become.
@@ -327,22 +313,15 @@ class Flow(DensityModel):
         NotImplementedError
             If a layer is no bijection.
         """
-        self._require_bijections()
+        between_layers.require_bijections(self.bijector_layers)
         return FlowDistribution(self, self._context(context))
 
     def plain_distribution(self, context=None) -> tfd.Distribution:
         """Return a ``tfd.TransformedDistribution``, valid until the weights change."""
-        self._require_bijections()
-        embedded = self.embed(context)
-        bijector, base = self._bijector(embedded), self.base.at(embedded)
-        if context is not None and not self.base.conditional:
-            # Each context has its own events, also where no layer makes use of it.
-            batch = batch_shape_of(context, self.context_shape)
-            known = bijector.experimental_batch_shape(x_event_ndims=len(self._latent_shape))
-            rank = batch.shape[0] if tf.is_tensor(batch) else len(batch)
-            if known.rank is not None and known.rank < rank:
-                base = tfd.BatchBroadcast(base, with_shape=batch)
-        return tfd.TransformedDistribution(base, bijector, name=self.name)
+        between_layers.require_bijections(self.bijector_layers)
+        return between_layers.transformed(self, self.bijector_layers, context, self.name)
+
+    intermediate_distribution = between_layers.intermediate_distribution
 
     # The ways through the layers. In a graph they compute what tfb.Chain does, bit for bit.
 

@@ -67,16 +67,16 @@ def flow(
             "expected a flow of events of shape (2,), whose plane can be drawn; got "
             f"{type(model).__name__} of events of shape {shape}."
         )
-    base = model.base.distribution
-    z = np.asarray(base.sample(points, seed=[seed, 0]))
+    row = None if context is None else np.asarray(context, model.variable_dtype)
+    row = None if row is None else row.reshape(1, *model.context_shape)
+    base = model.base.at(model.embed(row))  # it may have a distribution for each context
+    z = np.asarray(base.sample(points, seed=[seed, 0])).reshape(points, 2)
     along = np.linspace(-_REACH, _REACH, 60)
     fixed = np.linspace(-_REACH, _REACH, lines)
     grid = np.stack(np.meshgrid(along, fixed), -1)  # [lines, 60, 2]
     grid = np.concatenate([grid, grid[..., ::-1]]).reshape(-1, 2)
     everything = np.concatenate([z, grid]).astype(z.dtype)
-    if context is not None:
-        row = np.atleast_1d(np.asarray(context, dtype=z.dtype))
-        context = np.broadcast_to(row, (len(everything), *row.shape))
+    context = None if row is None else np.repeat(row, len(everything), 0)
     stages = [np.asarray(stage) for stage in model.intermediate(everything, context=context)]
     names = ["latent", *(layer.name for layer in reversed(model.bijector_layers))]
     angle = np.arctan2(z[:, 1], z[:, 0])
