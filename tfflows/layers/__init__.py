@@ -31,12 +31,14 @@ from tfflows.layers.sylvester import Sylvester
 from tfflows.layers.tfp_bijector import TFPBijector
 from tfflows.layers.transform import Transform
 from tfflows.layers.triangular_affine import TriangularAffine
+from tfflows.layers.vae import VAE
 from tfflows.layers.vector_supports import Ordered, Simplex
 from tfflows.layers.wrappers import Invert, Unconditional
 
 __all__ = [
     "LU",
     "QR",
+    "VAE",
     "ActNorm",
     "Augment",
     "BijectorLayer",

@@ -517,7 +517,7 @@ class Flow(DensityModel):
             standardize.adapt(context)
         for layer in self.bijector_layers:
             layer.keep_start()
-        self.base.keep_start(_numpy(self.embed(context)))
+        self.base.keep_start(None if context is None else _numpy(self.embed(context)))
 
     def inspect(self, x, context):
         """Warn of values outside the box, or turn, of a layer, and of missing permutations."""
