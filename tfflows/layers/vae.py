@@ -191,6 +191,11 @@ class VAE(Transform):
         """Whether some events have the probability zero: those of other numbers than 0 and 1."""
         return self._decoder is None and self.likelihood == "bernoulli"
 
+    @property
+    def dequantizes(self) -> bool:
+        """Whether data are discrete, so that no density of theirs has spikes."""
+        return self.bounded if self._decoder is None else self.decoder.dequantizes
+
     def explain_outside(self, x) -> str:
         """Say which numbers of rows `x` are neither 0 nor 1, and what to do."""
         others = np.asarray(x)[_between(np.asarray(x))]
