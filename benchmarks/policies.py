@@ -1,15 +1,19 @@
-"""Train soft actor-critics on gymnasium's Pendulum, with three heads of the policy.
+"""Train soft actor-critics on gymnasium's Pendulum, with two heads of the policy.
 
-The heads are the squashed normal distribution of SAC (Haarnoja et al. 2018, arXiv:1801.01290), the
-same with three radial maps behind it that are the same for all states, as in SAC-NF (Mazoure et al.
-2019, arXiv:1905.06893), and one whose radial maps a network moves with the state. All else is the
+The heads are the squashed normal distribution of SAC (Haarnoja et al. 2018, arXiv:1801.01290), and
+the same with three radial maps behind it that are the same for all states, as in SAC-NF (Mazoure et
+al. 2019, arXiv:1905.06893); ``--heads`` also knows one whose radial maps a network moves with the
+state. All else is the
 same: the networks, the twin critics, the temperature, which is tuned to an entropy of -1 nat, and
 one step of all three optimizers for each step of the pendulum. The return is that of ten episodes
 of 200 steps in which the policy acts without noise, from the same ten starts each time.
 
+The picture is that of the chapter on policies: the mean over the seeds, and their range.
+
     pip install -e ".[rl]"
     python benchmarks/policies.py         # three seeds of each; writes results/policies.json
-    python benchmarks/policies.py --seeds 1 --steps 2000 --heads gaussian flow
+    python benchmarks/policies.py --seeds 1 --steps 2000 --output /tmp/policies.json
+    python benchmarks/policies.py --picture    # that of the results that are there
 """
 
 import argparse
@@ -19,13 +23,16 @@ import time
 
 import gymnasium
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
 import tfflows
 from tfflows import layers, policies
 
-RESULTS = pathlib.Path(__file__).parent / "results" / "policies.json"
+FOLDER = pathlib.Path(__file__).parent
+RESULTS = FOLDER / "results" / "policies.json"
+PICTURE = FOLDER.parent / "tutorials" / "practice" / "policies.png"
 EPISODE, EVERY, STARTS = 200, 500, 10
 BATCH, WARM_UP = 128, 500
 DISCOUNT, MIXED, RATE = 0.98, 0.01, 1e-3
@@ -45,6 +52,7 @@ def conditional() -> tfflows.Flow:
     return policies.FlowPolicy(1, 3, radial, -2.0, 2.0, conditional=True, hidden_units=WIDTHS)
 
 
+COLORS = ("#0072B2", "#E69F00", "#7F7F7F")
 HEADS = {"gaussian": gaussian, "flow": flow, "conditional": conditional}
 
 
@@ -166,13 +174,30 @@ def trained(head: str, seed: int, steps: int) -> dict:
     return {"returns": returns, "seconds": time.perf_counter() - start}
 
 
+def picture(results: dict) -> None:
+    """Draw returns against steps."""
+    figure, ax = plt.subplots(figsize=(5, 3), layout="constrained")
+    for (head, runs), color in zip(results["heads"].items(), COLORS, strict=False):
+        returns = np.array([run["returns"] for run in runs])
+        steps = results["every"] * (1 + np.arange(returns.shape[1]))
+        ax.plot(steps, returns.mean(0), color=color, label=head)
+        ax.fill_between(steps, returns.min(0), returns.max(0), color=color, alpha=0.2, lw=0)
+    ax.set(xlabel="steps of the pendulum", ylabel="return of an episode")
+    ax.legend(loc="lower right")
+    figure.savefig(PICTURE, dpi=120)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--heads", nargs="+", choices=HEADS, default=list(HEADS))
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--heads", nargs="+", choices=HEADS, default=["gaussian", "flow"])
     parser.add_argument("--output", type=pathlib.Path, default=RESULTS)
+    parser.add_argument("--picture", action="store_true", help="draw, and train nothing")
     arguments = parser.parse_args()
+    if arguments.picture:
+        picture(json.loads(arguments.output.read_text()))
+        return
     results: dict = {"every": EVERY, "steps": arguments.steps, "heads": {}}
     for head in arguments.heads:
         results["heads"][head] = []
@@ -182,6 +207,8 @@ def main() -> None:
             last = [round(value) for value in run["returns"][-4:]]
             print(f"{head:12} seed {seed}: {last}, {run['seconds']:.0f} s", flush=True)
             arguments.output.write_text(json.dumps(results, indent=1) + "\n")
+    if arguments.output == RESULTS:
+        picture(results)
 
 
 if __name__ == "__main__":
