@@ -138,7 +138,7 @@ def test_the_maximum_entropy_policy_of_a_value_with_two_peaks():
     def gap(policy):
         keras.utils.set_random_seed(0)
         rate = keras.optimizers.schedules.CosineDecay(0.02, 600)
-        target = lambda a, s: value(a, s) / temperature  # noqa: E731
+        target = lambda z, context: value(z, context) / temperature  # noqa: E731
         policy.compile(keras.optimizers.Adam(rate), losses.ReverseKL(target, samples=32))
         policy.fit(context=np.tile(states, [100, 1]), batch_size=16, epochs=6, verbose=0, seed=0)
         actions, log_prob = policy.sample_and_log_prob(500, seed=1, context=states)
