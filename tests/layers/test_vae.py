@@ -154,6 +154,7 @@ def test_draws_are_bits_of_their_own_rows_whatever_the_chunk(bits):
     np.testing.assert_allclose(flow.log_prob(bits, batch_size=7), whole, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "posterior",
     [layers.Planar, layers.Sylvester, layers.Radial, None],

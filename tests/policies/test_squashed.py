@@ -122,6 +122,7 @@ def test_gradients_of_actions_reach_every_weight(states):
         assert np.abs(gradient).max() > 0, weight.path
 
 
+@pytest.mark.slow
 def test_the_maximum_entropy_policy_of_a_value_with_two_peaks():
     """exp(Q / temperature) of two goals: the flow comes near it, the Gaussian cannot."""
     temperature = 0.3
