@@ -111,3 +111,15 @@ def test_a_functional_model_trains_and_reloads(moons, tmp_path):
     np.testing.assert_allclose(
         loaded.predict(list(moons), verbose=0), model.predict(list(moons), verbose=0), atol=1e-6
     )
+
+
+def test_a_layer_of_the_context_alone_may_stand_nearest_the_base():
+    class Move(tfflows.layers.BijectorLayer):
+        def bijector(self, context=None):
+            return tfb.Shift(context)
+
+    flow = tfflows.Flow(
+        [tfflows.layers.Scale(), Move()], 2, context_shape=2, standardize_context=False
+    )
+    found = flow.log_prob(np.ones((1, 2), "f4"), context=np.ones((1, 2), "f4"))
+    np.testing.assert_allclose(found, [-np.log(2.0 * np.pi)], rtol=1e-5)

@@ -213,7 +213,11 @@ class Flow(DensityModel):
         if last.weights or not last.bijective or last.bounded:
             return self.base.is_bounded()
         shape = last.data_shape(self._latent_shape)
-        return self.base.is_bounded(lambda far: last.inverse(far)[0], shape)
+        made_up = None
+        if self.context_shape is not None:
+            # As many contexts as points are tried.
+            made_up = self._embed(tf.zeros([2, *self.context_shape], self.variable_dtype))
+        return self.base.is_bounded(lambda far: last.inverse(far, made_up)[0], shape)
 
     # what the layers are, taken together
 
