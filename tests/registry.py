@@ -1243,6 +1243,8 @@ ABSTRACT: dict[str, str] = {
     "bijectors.Simplex": "its Jacobian is not square: tests/layers/test_supports.py",
     "bijectors.Sphere": "its Jacobian is not square: tests/layers/test_sphere.py",
     "layers.Dequantize": "no bijection: tests/layers/test_dequantize.py",
+    "layers.Langevin": "no bijection: tests/layers/test_stochastic.py",
+    "layers.Metropolis": "no bijection: tests/layers/test_stochastic.py",
     "layers.Slice": "no bijection: tests/layers/test_dimensions.py",
     "layers.Simplex": "its Jacobian is not square: tests/layers/test_supports.py",
     "layers.Sphere": "its Jacobian is not square: tests/layers/test_sphere.py",

@@ -14,9 +14,11 @@ from tfflows.layers.elementwise import Elementwise
 from tfflows.layers.givens import Givens
 from tfflows.layers.householder import Householder
 from tfflows.layers.interval import Interval, Positive
+from tfflows.layers.langevin import Langevin
 from tfflows.layers.lu import LU
 from tfflows.layers.masked_autoregressive import MaskedAutoregressive
 from tfflows.layers.matrix_exponential import MatrixExponential
+from tfflows.layers.metropolis import Metropolis
 from tfflows.layers.permute import Permute, Reverse
 from tfflows.layers.planar import Planar
 from tfflows.layers.qr import QR
@@ -55,8 +57,10 @@ __all__ = [
     "Householder",
     "Interval",
     "Invert",
+    "Langevin",
     "MaskedAutoregressive",
     "MatrixExponential",
+    "Metropolis",
     "Ordered",
     "Orthogonal",
     "Permute",
