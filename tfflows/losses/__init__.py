@@ -2,6 +2,7 @@
 
 from tfflows.losses.annealing import AdaptiveAnnealing, Annealing
 from tfflows.losses.base import DensityLoss, Loss
+from tfflows.losses.fab import FAB
 from tfflows.losses.flow_matching import FlowMatching
 from tfflows.losses.forward_kl import ForwardKL
 from tfflows.losses.importance_weighted import ImportanceWeighted
@@ -12,6 +13,7 @@ from tfflows.losses.target_loss import TargetLoss
 from tfflows.losses.variational import Variational
 
 __all__ = [
+    "FAB",
     "AdaptiveAnnealing",
     "Annealing",
     "DensityLoss",
