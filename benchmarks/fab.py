@@ -34,15 +34,7 @@ TARGETS = {
         "flow": tfflows.CouplingNSF,
         "options": {"transforms": 4, "hidden_units": (64, 64), "bins": 16, "bound": 3.0},
         "loss": {"samples": 256, "levels": 1, "transition_steps": 5, "step_size": 2.0},
-        "steps": 2500,
-    },
-    "funnel": {
-        "target": targets.Funnel(10),
-        "first": list,
-        "flow": tfflows.RealNVP,
-        "options": {"transforms": 4, "hidden_units": (64, 64)},
-        "loss": {"samples": 256, "levels": 4, "transition_steps": 5, "step_size": 0.3},
-        "steps": 4000,
+        "steps": 1500,
     },
     "many well": {
         "target": targets.ManyWell(6),
@@ -50,7 +42,15 @@ TARGETS = {
         "flow": tfflows.CouplingNSF,
         "options": {"transforms": 4, "hidden_units": (64, 64), "bins": 8, "bound": 5.0},
         "loss": {"samples": 128, "levels": 2, "transition_steps": 5, "step_size": 0.3},
-        "steps": 2000,
+        "steps": 1200,
+    },
+    "funnel": {
+        "target": targets.Funnel(10),
+        "first": list,
+        "flow": tfflows.RealNVP,
+        "options": {"transforms": 4, "hidden_units": (64, 64)},
+        "loss": {"samples": 256, "levels": 4, "transition_steps": 5, "step_size": 0.3},
+        "steps": 2500,
     },
 }
 
@@ -102,7 +102,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="steps of each fit, instead of each its own")
     parser.add_argument("--without-reverse", action="store_true")
     arguments = parser.parse_args()
-    content: dict = {"draws": DRAWS, "seeds": arguments.seeds, "targets": {}}
+    content: dict = {"draws": DRAWS, "targets": {}}
     for name in arguments.only:
         job, rows = TARGETS[name], []
         target, steps = job["target"], arguments.steps or job["steps"]
@@ -123,9 +123,11 @@ def main() -> None:
             entry["reverse_kl"] = {**figures(flow, target, 100), "evaluations": samples * steps}
         content["targets"][name] = entry
         print(name, {**entry, "fits": None}, flush=True)
-    whole = arguments.steps is None and not arguments.without_reverse
-    if whole and arguments.only == list(TARGETS):
-        RESULTS.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+        # After each target, so that whoever stops here keeps what there is.
+        if arguments.steps is None and not arguments.without_reverse:
+            kept = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
+            content["targets"] = {**kept.get("targets", {}), **content["targets"]}
+            RESULTS.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
