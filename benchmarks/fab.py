@@ -50,7 +50,7 @@ TARGETS = {
         "flow": tfflows.RealNVP,
         "options": {"transforms": 4, "hidden_units": (64, 64)},
         "loss": {"samples": 256, "levels": 4, "transition_steps": 5, "step_size": 0.3},
-        "steps": 2500,
+        "steps": 1500,
     },
 }
 
