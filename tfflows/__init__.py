@@ -23,6 +23,7 @@ from tfflows import (
     importance,
     layers,
     losses,
+    mcmc,
     metrics,
     models,
     plot,
@@ -31,6 +32,7 @@ from tfflows import (
     targets,
     training,
     univariates,
+    variational,
 )
 from tfflows.diagnostics import doctor
 from tfflows.flows import *  # noqa: F403
@@ -65,6 +67,7 @@ __all__ = [
     "layers",
     "load",
     "losses",
+    "mcmc",
     "metrics",
     "models",
     "plot",
@@ -73,6 +76,7 @@ __all__ = [
     "targets",
     "training",
     "univariates",
+    "variational",
 ]
 __all__ += flows.__all__
 
