@@ -120,10 +120,10 @@ def quartic():
 COUPLINGS = {"flow": tfflows.CouplingNSF, "transforms": 4, "hidden_units": (64, 64)}
 # The posterior, the arguments of the surrogate, steps and draws in each.
 POSTERIORS = {
-    "schools": (schools, {"hidden_units": (32, 32)}, 3000, 128),
-    "logistic": (logistic, COUPLINGS, 3000, 128),
-    "brownian": (brownian, COUPLINGS, 5000, 128),
-    "quartic": (quartic, {"hidden_units": (64, 64), "transforms": 4}, 4000, 256),
+    "schools": (schools, {"hidden_units": (32, 32)}, 2500, 128),
+    "logistic": (logistic, COUPLINGS, 2000, 128),
+    "brownian": (brownian, COUPLINGS, 3000, 128),
+    "quartic": (quartic, {"hidden_units": (64, 64), "transforms": 4}, 3000, 256),
 }
 
 
