@@ -93,12 +93,13 @@ def own_gradients() -> Iterator[None]:
     """Let the gradients that a graph registers in here go with this graph."""
     if Registry.register is not _register:
         Registry.register = _register
-    depth = getattr(_blocks, "depth", 0)
-    _blocks.depth = depth + 1
+    # By a name of its own: an error may keep this block open until the module has gone.
+    blocks, depth = _blocks, getattr(_blocks, "depth", 0)
+    blocks.depth = depth + 1
     try:
         yield
     finally:
-        _blocks.depth = depth
+        blocks.depth = depth
 
 
 def custom_gradient(function: Callable) -> Callable:
