@@ -149,7 +149,8 @@ def surrogate_for(
     for a joint distribution p that is pinned at the data y. Parameters with a constrained support
     pass through the joint's ``experimental_default_event_space_bijector()``. A learned shift and
     triangular matrix stand next to the data, so that the flow need not bend to reach a posterior
-    far from the origin.
+    far from the origin. An optimizer such as Adam moves a weight by about its learning rate in a
+    step, so that rate times steps must be enough to get there.
 
     Parameters
     ----------
