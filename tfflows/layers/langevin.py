@@ -131,7 +131,7 @@ class Langevin(TowardDensity):
 
     def _slopes(self, x, context) -> list:
         """Return the gradients of the log densities at points."""
-        slopes = []
+        slopes, x = [], tf.identity(x)  # TFP would answer for its own draws without a slope
         for function in self._functions:
             with tf.GradientTape() as tape:
                 tape.watch(x)

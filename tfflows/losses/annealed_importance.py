@@ -89,6 +89,9 @@ class AnnealedImportanceSampling:
             sizes = tf.tensor_scatter_nd_update(sizes, [[level]], [size * grown])
             return level + 1, x, state, log_weight, sizes
 
+        # A fresh tensor: of its own draws a distribution of TFP knows the latent points and answers
+        # by them, which would leave no slope.
+        x = tf.identity(x)
         state = state_of(x)
         _, x, state, log_weight, step_sizes = tf.while_loop(
             lambda level, *_: level < self.levels,
