@@ -90,8 +90,10 @@ class FlowProposal(tfp.mcmc.TransitionKernel):
     >>> hmc = tfp.mcmc.HamiltonianMonteCarlo(target, step_size=0.5, num_leapfrog_steps=3)
     >>> flow = tfflows.Flow([tfflows.layers.Scale(5.0)], event_shape=2)
     >>> kernel = FlowProposal(target, flow, hmc, local_steps=2)
-    >>> states = tfp.mcmc.sample_chain(
-    ...     200, tf.fill([10, 2], -4.0), kernel=kernel, trace_fn=None, seed=(0, 1))
+    >>> @tf.function
+    ... def chains(start):
+    ...     return tfp.mcmc.sample_chain(200, start, kernel=kernel, trace_fn=None, seed=(0, 1))
+    >>> states = chains(tf.fill([10, 2], -4.0))
     >>> right = tf.reduce_mean(tf.cast(states[100:, :, 0] > 0.0, tf.float32))
     >>> print(round(float(right), 1))
     0.5
