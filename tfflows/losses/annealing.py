@@ -10,8 +10,36 @@ from tfflows import importance
 __all__ = ["AdaptiveAnnealing", "Annealing"]
 
 
+class AnnealedTarget:
+    """What targets on the way from a start have in common.
+
+    Parameters
+    ----------
+    start_log_prob_fn : callable, optional
+        The log density of the start.
+    """
+
+    def __init__(self, start_log_prob_fn: Callable | None):
+        if start_log_prob_fn is not None and not callable(start_log_prob_fn):
+            raise TypeError(
+                "start_log_prob_fn must be a callable f(z) that returns log densities; got "
+                f"{start_log_prob_fn!r}."
+            )
+        self.start_log_prob_fn = start_log_prob_fn
+
+    def get_config(self) -> dict:
+        """Return the constructor's arguments, functions by their registered names."""
+        start = keras.saving.serialize_keras_object(self.start_log_prob_fn)
+        return {"start_log_prob_fn": start}
+
+    @classmethod
+    def from_config(cls, config: dict):
+        """Build the object from `get_config`'s answer."""
+        return cls(**{k: keras.saving.deserialize_keras_object(v) for k, v in config.items()})
+
+
 @keras.saving.register_keras_serializable(package="tfflows")
-class Annealing:
+class Annealing(AnnealedTarget):
     r"""A target on the way from a start to the density that is meant.
 
     .. math:: \log p_\beta(z) = \beta \log p(z) + (1 - \beta) \log p_0(z)
@@ -66,9 +94,8 @@ class Annealing:
                 )
             if not 0.0 <= schedule <= 1.0:
                 raise ValueError(f"the power of a target must be in [0, 1]; got {schedule!r}.")
-        _check_start(start_log_prob_fn)
+        super().__init__(start_log_prob_fn)
         self.schedule = schedule
-        self.start_log_prob_fn = start_log_prob_fn
 
     def __call__(self, step, log_p, log_start, log_q) -> tf.Tensor:
         r"""Return the log density of the target of a step.
@@ -86,19 +113,12 @@ class Annealing:
 
     def get_config(self) -> dict:
         """Return the constructor's arguments, functions by their registered names."""
-        return {
-            "schedule": keras.saving.serialize_keras_object(self.schedule),
-            "start_log_prob_fn": keras.saving.serialize_keras_object(self.start_log_prob_fn),
-        }
-
-    @classmethod
-    def from_config(cls, config: dict):
-        """Build the object from `get_config`'s answer."""
-        return cls(**{k: keras.saving.deserialize_keras_object(v) for k, v in config.items()})
+        schedule = keras.saving.serialize_keras_object(self.schedule)
+        return {"schedule": schedule, **super().get_config()}
 
 
 @keras.saving.register_keras_serializable(package="tfflows")
-class AdaptiveAnnealing:
+class AdaptiveAnnealing(AnnealedTarget):
     r"""A target as hard as its draws allow.
 
     .. math:: \log p_\beta(z) = \beta \log p(z) + (1 - \beta) \log p_0(z)
@@ -144,12 +164,11 @@ class AdaptiveAnnealing:
     def __init__(
         self, start_log_prob_fn: Callable | None = None, effective_sample_size: float = 0.5
     ):
-        _check_start(start_log_prob_fn)
+        super().__init__(start_log_prob_fn)
         if not 0.0 < effective_sample_size < 1.0:
             raise ValueError(
                 f"effective_sample_size must be a share in (0, 1); got {effective_sample_size!r}."
             )
-        self.start_log_prob_fn = start_log_prob_fn
         self.effective_sample_size = float(effective_sample_size)
 
     def __call__(self, step, log_p, log_start, log_q) -> tf.Tensor:
@@ -171,15 +190,7 @@ class AdaptiveAnnealing:
 
     def get_config(self) -> dict:
         """Return the constructor's arguments, functions by their registered names."""
-        return {
-            "start_log_prob_fn": keras.saving.serialize_keras_object(self.start_log_prob_fn),
-            "effective_sample_size": self.effective_sample_size,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict):
-        """Build the object from `get_config`'s answer."""
-        return cls(**{k: keras.saving.deserialize_keras_object(v) for k, v in config.items()})
+        return {**super().get_config(), "effective_sample_size": self.effective_sample_size}
 
 
 # Powers that are tried: so many that a step from one to the next is a small one.
@@ -191,11 +202,3 @@ def _between(beta, log_p, log_start):
     rest = tf.ones_like(log_p) * (1.0 - beta)
     beta = tf.ones_like(log_p) * beta
     return tf.math.multiply_no_nan(log_p, beta) + tf.math.multiply_no_nan(log_start, rest)
-
-
-def _check_start(start_log_prob_fn) -> None:
-    if start_log_prob_fn is not None and not callable(start_log_prob_fn):
-        raise TypeError(
-            "start_log_prob_fn must be a callable f(z) that returns log densities; got "
-            f"{start_log_prob_fn!r}."
-        )

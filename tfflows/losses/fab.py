@@ -10,6 +10,7 @@ from tfflows import random
 from tfflows.losses.annealed_importance import TRANSITIONS, AnnealedImportanceSampling
 from tfflows.losses.base import Loss
 from tfflows.losses.prioritized_buffer import PrioritizedBuffer
+from tfflows.losses.target_loss import check_target, target_log_prob
 
 __all__ = ["FAB"]
 
@@ -119,11 +120,7 @@ class FAB(Loss):
         name: str = "fab",
     ):
         super().__init__(name)
-        if not callable(target_log_prob_fn):
-            raise TypeError(
-                "target_log_prob_fn must be a callable f(z) that returns log densities; got "
-                f"{target_log_prob_fn!r}."
-            )
+        check_target(target_log_prob_fn)
         counts = {
             "samples": samples,
             "updates": updates,
@@ -216,22 +213,12 @@ class FAB(Loss):
 
         def log_probs(x):
             log_q = model(x)
-            return log_q, self._target(x, log_q)
+            return log_q, target_log_prob(self.target_log_prob_fn, x, log_q, of="point")
 
         start = tf.stop_gradient(drawn)
         sizes = store.step_sizes.read_value()
         found = self._sampler.run(log_probs, start, sizes, random.fold_in(seed, 1))
         return tuple(tf.stop_gradient(part) for part in found)
-
-    def _target(self, z, log_q):
-        log_p = tf.cast(self.target_log_prob_fn(z), log_q.dtype)
-        if log_p.shape.rank != 1 or not log_p.shape.is_compatible_with(log_q.shape):
-            raise ValueError(
-                "target_log_prob_fn must return one log density for each point, shape "
-                f"{tuple(log_q.shape)}, of points of shape {tuple(z.shape)}; it returned "
-                f"{tuple(log_p.shape)}."
-            )
-        return log_p
 
     def _evaluated(self, model, store, seed):
         """Return the loss of the points of a run of its own, which leaves the buffer alone."""

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfflows import random
+from tfflows.losses.prioritized_buffer import rows_by_share
 from tfflows.losses.target_loss import TargetLoss
 
 __all__ = ["ForwardKL"]
@@ -124,8 +124,7 @@ class ForwardKL(TargetLoss):
                 "a reservoir holds points for a model without contexts. Fit pairs by "
                 "fit(x, context=...)."
             )
-        shares = random.uniform([self.samples], seed, self._until.dtype)
-        index = tf.searchsorted(self._until.read_value(), shares, side="right")
+        index = rows_by_share(self._until.read_value(), self.samples, seed)
         z = tf.cast(tf.gather(self._points, index), model.variable_dtype)
         return z, distribution.log_prob(z)
 

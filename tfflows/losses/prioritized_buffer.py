@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from tfflows import random
 
-__all__ = ["PrioritizedBuffer"]
+__all__ = ["PrioritizedBuffer", "rows_by_share"]
 
 
 class PrioritizedBuffer:
@@ -55,12 +55,7 @@ class PrioritizedBuffer:
     def draw(self, count: int, seed) -> tf.Tensor:
         """Return numbers of rows, drawn with replacement in proportion to the weights."""
         log_weight = self.log_weight.read_value()
-        ends = tf.cumsum(tf.nn.softmax(log_weight))
-        u = ends[-1] * random.uniform([count], seed, ends.dtype)
-        # Rounding must not lead beyond the last row that has a weight.
-        u = tf.minimum(u, tf.math.nextafter(ends[-1], tf.zeros_like(ends[-1])))
-        rows = tf.searchsorted(ends, u, side="right")
-        return tf.minimum(rows, self.capacity - 1)
+        return rows_by_share(tf.cumsum(tf.nn.softmax(log_weight)), count, seed)
 
     def reweigh(self, rows, log_change, log_q) -> None:
         """Multiply the weights of rows, and note their new log densities."""
@@ -71,3 +66,21 @@ class PrioritizedBuffer:
     @staticmethod
     def _write(variable, rows, values) -> None:
         variable.scatter_nd_update(rows[:, tf.newaxis], values)
+
+
+def rows_by_share(ends, count: int, seed) -> tf.Tensor:
+    """Return numbers of rows, drawn with replacement in proportion to their shares.
+
+    Parameters
+    ----------
+    ends : tf.Tensor
+        Sums of the shares of a row and of all before it, ``[rows]``.
+    count : int
+        How many to draw.
+    seed : tf.Tensor
+        Seed.
+    """
+    u = ends[-1] * random.uniform([count], seed, ends.dtype)
+    # Rounding must not lead beyond the last row that has a share.
+    u = tf.minimum(u, tf.math.nextafter(ends[-1], tf.zeros_like(ends[-1])))
+    return tf.minimum(tf.searchsorted(ends, u, side="right"), tf.shape(ends)[0] - 1)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfflows.losses.annealing import AdaptiveAnnealing, Annealing
 from tfflows.losses.base import Loss
 
-__all__ = ["TargetLoss"]
+__all__ = ["TargetLoss", "by_path", "check_target", "target_log_prob"]
 
 
 class TargetLoss(Loss):
@@ -98,11 +98,7 @@ class TargetLoss(Loss):
         name: str | None = None,
     ):
         super().__init__(name)
-        if not callable(target_log_prob_fn):
-            raise TypeError(
-                "target_log_prob_fn must be a callable f(z) that returns log densities; got "
-                f"{target_log_prob_fn!r}."
-            )
+        check_target(target_log_prob_fn)
         if not isinstance(samples, int) or samples < 1:
             raise ValueError(f"samples must be a positive int; got {samples!r}.")
         if gradient not in self.gradients:
@@ -162,15 +158,7 @@ class TargetLoss(Loss):
 
     def target(self, z, log_q, context, function: Callable | None = None) -> tf.Tensor:
         """Return the log density that the target gives each draw, checked for its shape."""
-        given = {} if context is None else {"context": context}
-        log_p = tf.cast((function or self.target_log_prob_fn)(z, **given), log_q.dtype)
-        if not log_p.shape.is_compatible_with(log_q.shape) or log_p.shape.rank != log_q.shape.rank:
-            raise ValueError(
-                "target_log_prob_fn must return one log density for each draw, shape "
-                f"{tuple(log_q.shape)}, of draws of shape {tuple(z.shape)}; it returned "
-                f"{tuple(log_p.shape)}."
-            )
-        return log_p
+        return target_log_prob(function or self.target_log_prob_fn, z, log_q, context)
 
     def annealed(self, model, z, log_q, log_p, context) -> tf.Tensor:
         """Return the log density of the target of this step."""
@@ -203,6 +191,36 @@ class TargetLoss(Loss):
             for key, value in config.items()
         }
         return cls(**made)
+
+
+def check_target(target_log_prob_fn) -> None:
+    """Raise a TypeError unless a target can be called."""
+    if not callable(target_log_prob_fn):
+        raise TypeError(
+            "target_log_prob_fn must be a callable f(z) that returns log densities; got "
+            f"{target_log_prob_fn!r}."
+        )
+
+
+def target_log_prob(function: Callable, z, log_q, context=None, of: str = "draw") -> tf.Tensor:
+    """Return the log density that a target gives each point, in the shape and type of `log_q`.
+
+    `of` is what a message calls a point.
+
+    Raises
+    ------
+    ValueError
+        If the target returns another shape.
+    """
+    given = {} if context is None else {"context": context}
+    log_p = tf.cast(function(z, **given), log_q.dtype)
+    if not log_p.shape.is_compatible_with(log_q.shape) or log_p.shape.rank != log_q.shape.rank:
+        raise ValueError(
+            f"target_log_prob_fn must return one log density for each {of}, shape "
+            f"{tuple(log_q.shape)}, of {of}s of shape {tuple(z.shape)}; it returned "
+            f"{tuple(log_p.shape)}."
+        )
+    return log_p
 
 
 def by_path(log_prob: Callable, z) -> tf.Tensor:
