@@ -244,7 +244,8 @@ validation_batch_size, validation_freq
     restored = restored_epoch(model)
     first, skip = at if restored is None else (restored, 0)
     logs: dict = {}
-    feed.step_losses()
+    feed.step_losses()  # those of a run that was broken off
+    step_losses = []
     for epoch in range(first, epochs):
         model.reset_metrics()
         state.begin_epoch(epoch, model.optimizer)
@@ -275,6 +276,7 @@ validation_batch_size, validation_freq
         if not taken:
             break
         state.steps += taken
+        step_losses.append(feed.step_losses())
         logs = latest_logs(model, logs)
         if evaluation is not None and _is_due(epoch + 1, validation_freq):
             scores = evaluation.run(callbacks)
@@ -285,7 +287,7 @@ validation_batch_size, validation_freq
     if epochs > 0:
         model.optimizer.finalize_variable_values(model.trainable_variables)
     callbacks.on_train_end(logs)
-    model.history.step_loss = feed.step_losses()
+    model.history.step_loss = np.concatenate([np.zeros(0), *step_losses])
     return model.history
 
 
