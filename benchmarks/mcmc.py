@@ -29,6 +29,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+from report import update_readme
 
 import tfflows
 from tfflows import layers, losses, mcmc, targets
@@ -211,9 +212,7 @@ def main() -> None:
     rows.sort(key=lambda found: list(TARGETS).index(found["target"]))
     content = {"chains": CHAINS, "steps": STEPS, "fit steps": arguments.steps, "rows": rows}
     RESULTS.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-    before, rest = README.read_text("utf-8").split("<!-- mcmc -->\n")
-    after = rest.split("<!-- end mcmc -->")[1]
-    README.write_text(f"{before}<!-- mcmc -->\n{table(rows)}\n<!-- end mcmc -->{after}", "utf-8")
+    update_readme(README, mcmc=table(rows))
 
 
 if __name__ == "__main__":

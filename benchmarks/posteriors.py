@@ -34,11 +34,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+from report import update_readme
 from sklearn.datasets import load_breast_cancer
 from tensorflow_probability import distributions as tfd
 
 import tfflows
-from tfflows import losses, variational
+from tfflows import importance, losses, variational
 
 FOLDER = pathlib.Path(__file__).parent
 RESULTS = FOLDER / "results" / "posteriors.json"
@@ -199,8 +200,8 @@ def measured(name: str) -> dict:
         "fit seconds": fit,
         "NUTS seconds": seconds,
         "ELBO": float(log_w.mean()),
-        "log Z": float(np.log(weights.mean()) + log_w.max()),
-        "effective": float(weights.sum() ** 2 / np.sum(weights**2) / len(z)),
+        "log Z": float(importance.log_normalizer(log_w)[0]),
+        "effective": float(importance.effective_sample_size(log_w)),
         "NUTS error": float(np.max(1.0 / np.sqrt(sizes))),
     }
     for kind, given in (("flow", None), ("weighted", weights)):
@@ -239,11 +240,7 @@ def main() -> None:
     rows.sort(key=lambda found: list(POSTERIORS).index(found["posterior"]))
     content = {"chains": CHAINS, "steps": STEPS, "draws": DRAWS, "rows": rows}
     RESULTS.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-    before, rest = README.read_text("utf-8").split("<!-- posteriors -->\n")
-    after = rest.split("<!-- end posteriors -->")[1]
-    README.write_text(
-        f"{before}<!-- posteriors -->\n{table(rows)}\n<!-- end posteriors -->{after}", "utf-8"
-    )
+    update_readme(README, posteriors=table(rows))
 
 
 if __name__ == "__main__":
